@@ -1,0 +1,173 @@
+"""The emulator: a synchronous function from a request to a reply.
+
+A request is written down, meets its fault, passes the turnstile, shows its token, reaches its
+handler, and its answer travels through the fault's weather.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from zoho_emulator import console
+from zoho_emulator.billing.dialect import DIALECT as BILLING
+from zoho_emulator.billing.routes import routes as billing_routes
+from zoho_emulator.controls import Controls
+from zoho_emulator.crm.dialect import DIALECT as CRM
+from zoho_emulator.crm.routes import routes as crm_routes
+from zoho_emulator.dialect import Dialect
+from zoho_emulator.faults import Rule
+from zoho_emulator.journal import Entry
+from zoho_emulator.oauth.dialect import DIALECT as OAUTH
+from zoho_emulator.oauth.routes import routes as oauth_routes
+from zoho_emulator.oauth.tokens import fingerprint
+from zoho_emulator.routing import Found, find
+from zoho_emulator.scopes import allows
+from zoho_emulator.weather import instead, travel
+from zoho_emulator.wire import Reply, Request, Response, Route, ServiceError
+from zoho_emulator.world import World
+
+_DIALECTS: Mapping[str, Dialect] = {"oauth": OAUTH, "crm": CRM, "billing": BILLING}
+_ROUTES: Mapping[str, Callable[[World], list[Route]]] = {
+    "oauth": oauth_routes,
+    "crm": crm_routes,
+    "billing": billing_routes,
+}
+_SCHEME = "zoho-oauthtoken"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A request that has been answered but may still be on its way; hand it to `finish`."""
+
+    reply: Reply
+    service: str = ""
+    heavy: bool = False
+
+
+class Emulator(Controls):
+    """One emulated organisation behind one port. Safe to call from several threads."""
+
+    def handle(self, request: Request) -> Reply:
+        """Answer a request whose answer is delivered at once."""
+        ticket = self.begin(request)
+        self.finish(ticket)
+        return ticket.reply
+
+    def begin(self, request: Request) -> Ticket:
+        """Answer a request and keep it in flight until `finish`."""
+        service = request.path.split("/", 2)[1] if "/" in request.path else ""
+        with self._lock:
+            if service == console.CONSOLE:
+                return Ticket(Reply(console.answer(self, request)))
+            if service not in _DIALECTS:
+                return Ticket(Reply(Response.html(404, "<html><body><h1>404</h1></body></html>")))
+            return self._serve(service, request)
+
+    def finish(self, ticket: Ticket) -> None:
+        """The answer has been delivered, or nobody waits for it any more."""
+        if ticket.service:
+            with self._lock:
+                self.world.limits.leave(ticket.service, heavy=ticket.heavy)
+
+    def _begin_again(self) -> None:
+        super()._begin_again()
+        self._routes = {name: build(self.world) for name, build in _ROUTES.items()}
+
+    def _serve(self, service: str, request: Request) -> Ticket:
+        entry = self._write_down(service, request)
+        rule = self.faults.strike(service, request)
+        found = find(self._routes[service], request.method, request.path)
+        heavy = isinstance(found, Found) and found.route.sub_concurrency(request)
+        cost = found.route.credits(request) if isinstance(found, Found) else 1
+        refusal = self.world.limits.enter(service, credits_=cost, heavy=heavy)
+
+        dialect = _DIALECTS[service]
+        if rule is not None and not rule.carries_out:
+            response = instead(rule, service, dialect) or dialect.internal_error()
+        elif refusal is not None:
+            response, rule = dialect.throttled(refusal.kind, refusal.retry_after), None
+        else:
+            response = self._carry_out(service, request, found, rule)
+            response = (rule and instead(rule, service, dialect)) or response
+
+        reply = travel(rule, response, self.clock.wall)
+        self._write_outcome(entry, rule, reply)
+        delay = reply.delay + self.options.latency
+        return Ticket(Reply(reply.response, delay, reply.cut), service, heavy)
+
+    def _carry_out(
+        self, service: str, request: Request, found: Found | str | None, rule: Rule | None
+    ) -> Response:
+        dialect = _DIALECTS[service]
+        if found is None:
+            return dialect.not_found(request.path)
+        if isinstance(found, str):
+            return dialect.method_not_allowed(request.method)
+        if rule is not None and rule.do == "expire_token":
+            self.world.tokens.expire(_bearer(request))
+        return self._authorise(service, request, found) or self._call(request, found, rule)
+
+    def _authorise(self, service: str, request: Request, found: Found) -> Response | None:
+        """The refusal of a request whose token does not do; None when it does (zoho-facts §1.2)."""
+        if service == "oauth":
+            return None
+        dialect, bearer = _DIALECTS[service], _bearer(request)
+        if not bearer:
+            return dialect.missing_token()
+        token = self.world.tokens.check(bearer)
+        if token is None:
+            return dialect.invalid_token()
+        self.world.held_scopes = tuple(token.scope.split(","))
+        if not allows(self.world.held_scopes, found.route.scopes):
+            return dialect.scope_mismatch(found.route.scopes)
+        return None
+
+    def _call(self, request: Request, found: Found, rule: Rule | None) -> Response:
+        if rule is not None and rule.do == "partial":
+            self.world.partial_records = lambda index: index % 2 == 1
+        try:
+            return found.route.handler(self.world, request, **found.parameters)
+        except ServiceError as refusal:
+            return refusal.response
+        finally:
+            self.world.partial_records = None
+
+    def _write_down(self, service: str, request: Request) -> Entry:
+        return self.world.journal.open(
+            at=self.clock.now().isoformat(timespec="milliseconds"),
+            service=service,
+            method=request.method,
+            path=request.path,
+            query=dict(request.query),
+            body=request.body.decode("utf-8", "replace"),
+            token=fingerprint(_bearer(request)),
+        )
+
+    def _write_outcome(self, entry: Entry, rule: Rule | None, reply: Reply) -> None:
+        entry.status = 0 if reply.cut in {"reset", "hang"} else reply.response.status
+        entry.records = _records(reply.response)
+        entry.fault = rule.do if rule else ""
+        entry.cut = reply.cut
+        self.world.journal.close(entry)
+
+
+def _bearer(request: Request) -> str:
+    """The access token of `Authorization: Zoho-oauthtoken …`; no other scheme is known (§1.2)."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == _SCHEME else ""
+
+
+def _records(response: Response) -> int:
+    """How many records an answer tells of: rows of a list, results of a batch, or one object."""
+    if not response.headers.get("content-type", "").startswith("application/json"):
+        return 0
+    try:
+        document = json.loads(response.body)
+    except ValueError:
+        return 0
+    if not isinstance(document, dict):
+        return 0
+    rows = [value for value in document.values() if isinstance(value, list)]
+    return len(rows[0]) if rows else int(any(isinstance(v, dict) for v in document.values()))
