@@ -5,14 +5,14 @@ Console calls leave no trace: no journal entry, no place in any window.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
 from zoho_emulator.controls import Controls, NoSuchRecordError
 from zoho_emulator.faults import FaultScriptError
 from zoho_emulator.options import Options, OptionsError
-from zoho_emulator.wire import JsonDocument, Request, Response
+from zoho_emulator.wire import Request, Response
 
 CONSOLE = "_emulator"
 _RECORDS_DEPTH = 3
@@ -35,53 +35,81 @@ def answer(controls: Controls, request: Request) -> Response:
 
 
 def _carry_out(controls: Controls, request: Request) -> Any:
-    name, *rest = [unquote(part) for part in request.path.strip("/").split("/")[1:]] or [""]
-    match (request.method, name):
-        case ("GET", "state"):
-            return controls.state()
-        case ("GET", "journal"):
-            return controls.journal(int(request.query.get("since", "0")))
-        case ("GET", "records") if len(rest) == _RECORDS_DEPTH - 1:
-            return controls.records(rest[0], rest[1])
-        case ("GET", "faults"):
-            return controls.state()["faults"]
-        case ("DELETE", "faults"):
-            controls.clear_faults()
-        case ("POST", "faults"):
-            controls.add_faults(_body(request))
-        case ("POST", "reset"):
-            document = _body(request) if request.body else None
-            controls.reset(None if document is None else Options.from_json(document))
-        case ("POST", "expire-tokens"):
-            return {"expired": controls.expire_tokens()}
-        case ("POST", "grant-code"):
-            scope = _body(request).get("scope") if request.body else None
-            return {"code": controls.grant_code(scope)}
-        case ("POST", _):
-            return _act(controls, name, _body(request))
-        case _:
-            raise NoSuchRecordError(f"the console has no {request.method} {request.path}")
-    return {"ok": True}
+    _, name, *rest = [unquote(part) for part in request.path.strip("/").split("/")] + [""]
+    call = _CALLS.get((request.method, name))
+    if call is None:
+        raise NoSuchRecordError(f"the console has no {request.method} {request.path}")
+    told = call(controls, request, rest)
+    return {"ok": True} if told is None else told
 
 
-def _act(controls: Controls, name: str, body: JsonDocument) -> JsonDocument:
-    """The calls that name a record, or a number of seconds."""
-    match name:
-        case "clock":
-            controls.advance(float(_need(body, "advance")))
-        case "add":
-            fields = _need(body, "fields")
-            return controls.add(_need(body, "service"), _need(body, "resource"), fields)
-        case "edit":
-            fields = _need(body, "fields")
-            controls.edit(_need(body, "service"), _need(body, "resource"), _key(body), fields)
-        case "delete":
-            controls.delete(_need(body, "service"), _need(body, "resource"), _key(body))
-        case "subscriptions":
-            controls.attach_subscriptions(_need(body, "plan_code"), int(_need(body, "live")))
-        case _:
-            raise NoSuchRecordError(f"the console has no POST /{CONSOLE}/{name}")
-    return {"ok": True}
+def _journal(controls: Controls, request: Request, _rest: list[str]) -> Any:
+    return controls.journal(int(request.query.get("since", "0")))
+
+
+def _records(controls: Controls, request: Request, rest: list[str]) -> Any:
+    if len(rest) != _RECORDS_DEPTH:
+        raise BadCallError(
+            f"{request.path}: name a service and a resource, as in records/crm/products"
+        )
+    return controls.records(rest[0], rest[1])
+
+
+def _reset(controls: Controls, request: Request, _rest: list[str]) -> None:
+    """A body holds new options; without one the organisation begins again as it was."""
+    controls.reset(Options.from_json(_body(request)) if request.body else None)
+
+
+def _grant_code(controls: Controls, request: Request, _rest: list[str]) -> Any:
+    return {"code": controls.grant_code(_body(request).get("scope") if request.body else None)}
+
+
+def _clock(controls: Controls, request: Request, _rest: list[str]) -> None:
+    controls.advance(float(_need(_body(request), "advance")))
+
+
+def _add(controls: Controls, request: Request, _rest: list[str]) -> Any:
+    body = _body(request)
+    return controls.add(*_where(body), _need(body, "fields"))
+
+
+def _edit(controls: Controls, request: Request, _rest: list[str]) -> None:
+    body = _body(request)
+    controls.edit(*_where(body), _key(body), _need(body, "fields"))
+
+
+def _delete(controls: Controls, request: Request, _rest: list[str]) -> None:
+    body = _body(request)
+    controls.delete(*_where(body), _key(body))
+
+
+def _subscriptions(controls: Controls, request: Request, _rest: list[str]) -> None:
+    body = _body(request)
+    controls.attach_subscriptions(_need(body, "plan_code"), int(_need(body, "live")))
+
+
+_CALLS: Mapping[tuple[str, str], Callable[[Controls, Request, list[str]], Any]] = {
+    ("GET", "state"): lambda controls, _request, _rest: controls.state(),
+    ("GET", "journal"): _journal,
+    ("GET", "records"): _records,
+    ("GET", "faults"): lambda controls, _request, _rest: controls.state()["faults"],
+    ("POST", "faults"): lambda controls, request, _rest: controls.add_faults(_body(request)),
+    ("DELETE", "faults"): lambda controls, _request, _rest: controls.clear_faults(),
+    ("POST", "reset"): _reset,
+    ("POST", "clock"): _clock,
+    ("POST", "add"): _add,
+    ("POST", "edit"): _edit,
+    ("POST", "delete"): _delete,
+    ("POST", "subscriptions"): _subscriptions,
+    ("POST", "expire-tokens"): lambda controls, _request, _rest: {
+        "expired": controls.expire_tokens()
+    },
+    ("POST", "grant-code"): _grant_code,
+}
+
+
+def _where(body: Mapping[str, Any]) -> tuple[str, str]:
+    return _need(body, "service"), _need(body, "resource")
 
 
 def _key(body: Mapping[str, Any]) -> str:

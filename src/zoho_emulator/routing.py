@@ -18,7 +18,7 @@ class Found:
     parameters: dict[str, str]
 
 
-def find(routes: Sequence[Route], method: str, path: str) -> Found | None | str:
+def find(routes: Sequence[Route], method: str, path: str) -> Found | str | None:
     """The operation; None when no operation has the path; the path when only the method is wrong.
 
     Templates are matched segment by segment on the encoded path, in order of declaration.

@@ -19,23 +19,17 @@ _GATEWAY_PAGE = (
 
 def instead(rule: Rule, service: str, dialect: Dialect) -> Response | None:
     """The answer that a fault gives in place of the service's own; None when it gives none."""
-    match rule.do:
-        case "refuse":
-            return _refusal(rule, service)
-        case "throttle":
-            answer = dialect.throttled("minute", rule.retry_after)
-            return _with_status(answer, rule.status)
-        case "server_error":
-            return _with_status(dialect.internal_error(), rule.status)
-        case "error_html":
-            status = rule.status or _BAD_GATEWAY
-            return Response.html(status, _GATEWAY_PAGE.format(status))
-        case "html_200":
-            return Response.html(_OK, _GATEWAY_PAGE.format("maintenance"))
-        case "empty_204":
-            return Response(204)
-        case _:
-            return None
+    answers: dict[str, Callable[[], Response]] = {
+        "refuse": lambda: _refusal(rule, service),
+        "throttle": lambda: _with_status(
+            dialect.throttled("minute", rule.retry_after), rule.status
+        ),
+        "server_error": lambda: _with_status(dialect.internal_error(), rule.status),
+        "error_html": lambda: _page(rule.status or _BAD_GATEWAY),
+        "html_200": lambda: _page(_OK),
+        "empty_204": lambda: Response(204),
+    }
+    return answers[rule.do]() if rule.do in answers else None
 
 
 def travel(rule: Rule | None, response: Response, wall: Callable[[float], float]) -> Reply:
@@ -62,8 +56,9 @@ def _refusal(rule: Rule, service: str) -> Response:
         return refused(str(rule.code or "invalid_code"))
     status = rule.status or _BAD_REQUEST
     if service == "billing":
-        code = int(rule.code) if str(rule.code).isdigit() else 2
-        return Response.json(status, {"code": code, "message": "Invalid value passed."})
+        code = str(rule.code)
+        number = int(code) if code.isdecimal() else 2
+        return Response.json(status, {"code": number, "message": "Invalid value passed."})
     body = {
         "code": str(rule.code or "INVALID_DATA"),
         "details": {},
@@ -71,6 +66,10 @@ def _refusal(rule: Rule, service: str) -> Response:
         "status": "error",
     }
     return Response.json(status, body)
+
+
+def _page(status: int) -> Response:
+    return Response.html(status, _GATEWAY_PAGE.format(status))
 
 
 def _with_status(answer: Response, status: int | None) -> Response:

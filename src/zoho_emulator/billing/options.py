@@ -11,27 +11,32 @@ class BillingOptions:
     """Undocumented points of Billing v1.
 
     `unknown_fields`: whether a key that the specification does not list is refused or passed over.
-    `product_names_unique`, `duplicate_code`, `duplicate_status`: a second product of one name, and
-    the sentinel for duplicates whose code nobody has published (§3.8).
+    `product_names_unique`, `item_skus_unique`: whether a second one is refused; with
+    `duplicate_code`, a sentinel, as nobody has published the real code (§3.8).
+    `attached_code`: the sentinel for a deletion refused because of plans or subscriptions.
     `item_ids_as_numbers`: item ids leave as bare JSON numbers (§3.1).
+    `plan_id_everywhere`: `plan_id` also in answers about one plan, not only in lists (§3.4).
     `strict_org_header`: a request without the organisation header is refused with code 6041.
     `honour_undocumented_filters`: `plan_code` and `sku` filter lists instead of being ignored.
-    `put_resets`: an optional field that a plan's PUT leaves out returns to its default.
-    `attached_blocks_delete`: a product with plans or addons cannot be deleted.
-    `unknown_object_status`: HTTP status of "does not exist".
+    `put_resets`: an optional field that a PUT leaves out returns to its default (§3.4).
+    `attached_blocks_delete`: a product with plans or addons cannot be deleted (§3.3).
+    `custom_fields`: labels of the custom fields that an administrator has defined.
+    `price_precision`: decimal places that prices are rounded to, half up (§3.7).
     """
 
     unknown_fields: Literal["refuse", "ignore"] = "refuse"
     product_names_unique: bool = True
     item_skus_unique: bool = True
-    item_ids_as_numbers: bool = True
-    duplicate_code: int = 9999
     duplicate_status: int = 400
+    duplicate_code: int = 9999
     attached_code: int = 9998
+    item_ids_as_numbers: bool = True
+    plan_id_everywhere: bool = False
     strict_org_header: bool = False
     honour_undocumented_filters: bool = False
     put_resets: bool = False
     attached_blocks_delete: bool = True
     unknown_object_status: int = 404
+    custom_fields: tuple[str, ...] = ()
     price_precision: int = 2
     tax_percentage: float = 15.0
