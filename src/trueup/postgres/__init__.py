@@ -1,0 +1,1 @@
+"""Everything that talks SQL: the embedded server, migrations, ledger, budget, catalogue."""
