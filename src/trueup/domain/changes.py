@@ -1,0 +1,156 @@
+"""Changes, their reasons and outcomes, and what we declined to plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from trueup.domain.records import ACTIVE, Fields, FieldValue, Kind, RecordKey, Ref, Slot, TargetName
+
+
+class Action(StrEnum):
+    """What is done to a record."""
+
+    CREATE = "create"
+    ADOPT = "adopt"
+    UPDATE = "update"
+    RETIRE = "retire"
+
+
+class Reason(StrEnum):
+    """Why it is done."""
+
+    MISSING = "missing"  # the target does not have it
+    UNBOUND = "unbound"  # the target has it, but we never wrote it
+    EDITED = "edited"  # the catalogue changed since we last wrote
+    DRIFTED = "drifted"  # the target changed since we last wrote
+    WITHDRAWN = "withdrawn"  # the product is no longer sold
+    RETURNED = "returned"  # the product is sold again
+
+
+class FieldDelta(NamedTuple):
+    """One field before and after."""
+
+    before: FieldValue
+    after: FieldValue
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step from what is there to what should be.
+
+    `remote_id` is empty for a create. `before` holds the managed fields as they were read (the
+    precondition), `fields` everything we want on the record (what the binding will remember).
+    """
+
+    key: RecordKey
+    action: Action
+    reason: Reason
+    deltas: Mapping[str, FieldDelta]
+    slot: Slot
+    owner: str
+    users: tuple[str, ...]
+    sku: str
+    remote_id: str = ""
+    version: str = ""
+    fields: Fields = field(default_factory=dict)
+    namesakes: frozenset[str] = frozenset()
+
+    @property
+    def target(self) -> TargetName:
+        """Where it is carried out."""
+        return self.key.kind.target
+
+    @property
+    def after(self) -> dict[str, FieldValue]:
+        """The new value of each field that changes."""
+        return {name: delta.after for name, delta in self.deltas.items()}
+
+    @property
+    def writes(self) -> bool:
+        """Whether a request is needed; adopting an equal record only binds it."""
+        return bool(self.deltas)
+
+    @property
+    def refs(self) -> list[Ref]:
+        """The records that must exist first."""
+        return [d.after for d in self.deltas.values() if isinstance(d.after, Ref)]
+
+    @property
+    def activates(self) -> bool | None:
+        """True or false where the active field changes on an existing record, else None."""
+        delta = self.deltas.get(ACTIVE[self.key.kind])
+        return None if delta is None or self.action is Action.CREATE else bool(delta.after)
+
+
+class FindingKind(StrEnum):
+    """What a finding is about. One about money counts as held; the others fail nothing."""
+
+    MONEY = "money"
+    SKU = "sku"
+    TEXT = "text"
+    DATES = "dates"
+    TERM = "term"
+    DEVICE = "device"
+    IDENTITY = "identity"
+    FIELD = "field"
+    PROMOTION = "promotion"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What we declined to plan, said aloud. `blocks` are the targets that the product misses."""
+
+    code: str
+    kind: FindingKind
+    sku: str
+    message: str
+    owner: str = ""
+    blocks: frozenset[TargetName] = frozenset(TargetName)
+
+    @property
+    def held(self) -> bool:
+        """Whether a person must look before the product may be written."""
+        return self.kind is FindingKind.MONEY and bool(self.blocks)
+
+
+class Status(StrEnum):
+    """What became of a change."""
+
+    APPLIED = "applied"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    STALE = "stale"
+    SKIPPED = "skipped"  # waits for another record
+    DEFERRED = "deferred"  # not tried in this run
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the product did not get what it needed although it was tried."""
+        return self in _FAILURES
+
+
+_FAILURES = frozenset(
+    {Status.REJECTED, Status.FAILED, Status.UNKNOWN, Status.STALE, Status.SKIPPED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one change."""
+
+    change: Change
+    status: Status
+    remote_id: str = ""
+    detail: str = ""
+    code: str = ""
+    at: datetime | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of record."""
+        return self.change.key.kind

@@ -1,0 +1,52 @@
+"""One row of the catalogue, typed: read whole or not at all."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+
+class PackageRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The columns of `service_packages` that a record can come from.
+
+    No column has a default: a query that leaves one out fails to decode instead of turning into a
+    zero price. Numbers inside the JSON columns are exact decimals.
+    """
+
+    id: str
+    sku: str | None
+    name: str | None
+    description: str | None
+    service_type: str | None
+    product_category: str | None
+    market_segment: str | None
+    provider: str | None
+    source_admin_product_id: str | None
+    speed_down: int | None
+    speed_up: int | None
+    price: Decimal | None
+    base_price_zar: Decimal | None
+    promotion_price: Decimal | None
+    pricing: dict[str, Any] | None
+    metadata: dict[str, Any] | None
+    provider_specific_config: dict[str, Any] | None
+    features: list[str] | None
+    status: str | None
+    valid_from: datetime | None
+    valid_to: datetime | None
+
+
+class OutlineRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What the whole catalogue must be asked about: who else has this SKU, name or device."""
+
+    id: str
+    sku: str | None
+    name: str | None
+    status: str | None
+    valid_from: datetime | None
+    valid_to: datetime | None
+    metadata: dict[str, Any] | None
+    provider_specific_config: dict[str, Any] | None

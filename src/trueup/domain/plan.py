@@ -1,0 +1,109 @@
+"""A plan: changes, findings and violations as plain data; what a person approves is what runs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from trueup.domain.changes import Action, Change, Finding
+from trueup.domain.records import FieldValue, Ref, TargetName
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What carrying the plan out will cost: requests, and seconds at the rate limit."""
+
+    requests: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be done. `looked` counts the products that were compared."""
+
+    changes: tuple[Change, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    estimate: Estimate = field(default_factory=Estimate)
+    looked: int = 0
+    unchanged: int = 0
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the changes, whatever their order."""
+        return fingerprint(self.changes)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all would be done."""
+        return not self.changes
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of `trueup plan --json` (spec §3.2)."""
+        return {
+            "fingerprint": self.fingerprint,
+            "changes": [change_as_json(change) for change in self.changes],
+            "findings": [finding_as_json(finding) for finding in self.findings],
+            "violations": [],
+            "estimate": {
+                "requests": self.estimate.requests,
+                "seconds": round(self.estimate.seconds, 1),
+            },
+        }
+
+
+def fingerprint(changes: Iterable[Change]) -> str:
+    """A digest of changes that ignores their order."""
+    return fingerprint_of_json(change_as_json(change) for change in changes)
+
+
+def fingerprint_of_json(changes: Iterable[Mapping[str, object]]) -> str:
+    """The same digest from the JSON of a saved plan."""
+    lines = sorted(msgspec.json.encode(change, order="sorted") for change in changes)
+    return hashlib.blake2b(b"\n".join(lines), digest_size=16).hexdigest()
+
+
+def change_as_json(change: Change) -> dict[str, Any]:
+    """One change as other people's scripts read it."""
+    return {
+        "target": change.target.value,
+        "kind": change.key.kind.value,
+        "code": change.key.code,
+        "action": change.action.value,
+        "reason": change.reason.value,
+        "sku": change.sku,
+        "deltas": {
+            name: [value_as_json(delta.before), value_as_json(delta.after)]
+            for name, delta in change.deltas.items()
+        },
+    }
+
+
+def finding_as_json(finding: Finding) -> dict[str, Any]:
+    """One finding as other people's scripts read it."""
+    return {
+        "code": finding.code,
+        "kind": finding.kind.value,
+        "sku": finding.sku,
+        "message": finding.message,
+        "targets": sorted(target.value for target in finding.blocks),
+    }
+
+
+def value_as_json(value: FieldValue) -> str | int | bool | None:
+    """Money as exact text, a reference as the key that it stands for."""
+    if isinstance(value, Decimal | Ref):
+        return str(value)
+    return value
+
+
+def count_actions(changes: Sequence[Change]) -> Mapping[TargetName, Mapping[Action, int]]:
+    """How many changes of each action each target has."""
+    counts = {target: dict.fromkeys(Action, 0) for target in TargetName}
+    for change in changes:
+        counts[change.target][change.action] += 1
+    return counts

@@ -1,0 +1,1 @@
+"""The thinking: pure functions over the domain; no I/O, no clock, no randomness."""

@@ -1,0 +1,167 @@
+"""Desired and remote records, and what we remember of them, become changes with reasons.
+
+Three states are compared: what we last wrote (the binding), what is there now, and what is wanted.
+
+    wanted  there    bound   fields        change
+    yes     no       -       -             create    missing
+    yes     yes      no      any           adopt     unbound    (no request when all fields agree)
+    yes     yes      yes     differ        update    edited     when what is wanted has changed
+                                           update    drifted    when it has not
+                                           update    returned   when it is put on sale again
+    yes     yes      yes     equal         none
+    no      yes      any     active        retire    withdrawn
+    no      no       any     -             none
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from trueup.domain.changes import Action, Change, FieldDelta, Finding, FindingKind, Reason
+from trueup.domain.records import ACTIVE, DesiredRecord, Fields, FieldValue, Kind
+from trueup.planner.identity import Identity, Match
+from trueup.planner.mapping import Policy
+
+Policies = Mapping[Kind, Mapping[str, Policy]]
+_LISTED_RIVALS = 5
+
+
+class Comparison(NamedTuple):
+    """What comparing one record gave: a change, or a finding, or agreement."""
+
+    change: Change | None
+    finding: Finding | None
+    exists: bool
+
+
+def compare_record(record: DesiredRecord, identity: Identity, policies: Policies) -> Comparison:
+    """The change that one record needs, a finding when it cannot be told apart, or neither."""
+    match = identity.match(record)
+    if match.rivals:
+        return Comparison(None, _ambiguous(record, match), exists=True)
+    if match.remote is None:
+        return Comparison(None if record.retiring else _create(record, match), None, exists=False)
+    deltas = field_deltas(record.fields, match.remote.fields, policies[record.key.kind])
+    return Comparison(_existing(record, match, deltas), None, exists=True)
+
+
+def _existing(record: DesiredRecord, match: Match, deltas: dict[str, FieldDelta]) -> Change | None:
+    if record.retiring:
+        return _retire(record, match, deltas)
+    if (
+        match.binding is None
+        or match.remote is None
+        or match.binding.remote_id != match.remote.remote_id
+    ):
+        return _change(record, match, Action.ADOPT, Reason.UNBOUND, deltas)
+    if not deltas and match.binding.key == record.key:
+        return None
+    return _change(record, match, Action.UPDATE, _why(record, match, deltas), deltas)
+
+
+def field_deltas(
+    wanted: Fields, there: Fields, policies: Mapping[str, Policy]
+) -> dict[str, FieldDelta]:
+    """The fields that differ and are ours to change. A field that was not read is not compared."""
+    deltas = {}
+    for name, after in wanted.items():
+        if name not in there:
+            continue
+        before = there[name]
+        if same(before, after):
+            continue
+        policy = policies.get(name, Policy.ENFORCE)
+        if policy is Policy.ENFORCE or (policy is Policy.FILL and _empty(before)):
+            deltas[name] = FieldDelta(before, after)
+    return deltas
+
+
+def same(one: FieldValue, other: FieldValue) -> bool:
+    """Equal values; an empty text and no value say the same, true and 1 do not."""
+    if _empty(one) and _empty(other):
+        return True
+    if isinstance(one, bool) is not isinstance(other, bool):
+        return False
+    return one == other
+
+
+def _empty(value: FieldValue) -> bool:
+    return value is None or value == ""
+
+
+def _create(record: DesiredRecord, match: Match) -> Change:
+    deltas = {name: FieldDelta(None, v) for name, v in record.fields.items() if not _empty(v)}
+    return Change(
+        record.key,
+        Action.CREATE,
+        Reason.MISSING,
+        deltas,
+        record.slot,
+        record.owner,
+        record.users,
+        record.sku,
+        fields=record.fields,
+        namesakes=match.namesakes,
+    )
+
+
+def _retire(record: DesiredRecord, match: Match, deltas: dict[str, FieldDelta]) -> Change | None:
+    """Only what is on sale is retired; what we cannot read as active is left alone."""
+    if ACTIVE[record.key.kind] not in deltas:
+        return None
+    return _change(record, match, Action.RETIRE, Reason.WITHDRAWN, deltas)
+
+
+def _change(
+    record: DesiredRecord,
+    match: Match,
+    action: Action,
+    reason: Reason,
+    deltas: Mapping[str, FieldDelta],
+) -> Change:
+    remote = match.remote
+    if remote is None:
+        raise AssertionError("only an existing record is changed")
+    return Change(
+        record.key,
+        action,
+        reason,
+        deltas,
+        record.slot,
+        record.owner,
+        record.users,
+        record.sku,
+        remote_id=remote.remote_id,
+        version=remote.version,
+        fields=record.fields,
+    )
+
+
+def _why(record: DesiredRecord, match: Match, deltas: Mapping[str, FieldDelta]) -> Reason:
+    if match.binding is None:
+        return Reason.UNBOUND
+    applied = match.binding.applied
+    active = deltas.get(ACTIVE[record.key.kind])
+    if (
+        active is not None
+        and active.after is True
+        and applied.get(ACTIVE[record.key.kind]) is False
+    ):
+        return Reason.RETURNED
+    edited = not deltas or any(
+        name not in applied or not same(applied[name], delta.after)
+        for name, delta in deltas.items()
+    )
+    return Reason.EDITED if edited else Reason.DRIFTED
+
+
+def _ambiguous(record: DesiredRecord, match: Match) -> Finding:
+    ids = ", ".join(r.remote_id for r in match.rivals[:_LISTED_RIVALS])
+    more = len(match.rivals) - _LISTED_RIVALS
+    message = (
+        f"{len(match.rivals)} records of kind {record.key.kind.value} could be this one: {ids}"
+        f"{f' and {more} more' if more > 0 else ''}; a person must say which"
+    )
+    where = frozenset({record.key.kind.target})
+    return Finding("ambiguous", FindingKind.IDENTITY, record.sku, message, record.owner, where)

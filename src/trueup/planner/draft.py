@@ -1,0 +1,216 @@
+"""From catalogue entries to drafts: what each product needs at each target, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from trueup.domain.changes import Change, Finding
+from trueup.domain.offering import Dormant, Offering, Reading, Withdrawn
+from trueup.domain.package import PackageRow
+from trueup.domain.records import (
+    Binding,
+    DesiredRecord,
+    Intent,
+    RecordKey,
+    RemoteRecord,
+    Schema,
+    Slot,
+    TargetName,
+)
+from trueup.domain.runs import ProductStatus, Verdict
+from trueup.domain.states import NEVER, ProductState, Standing
+from trueup.planner.census import Census
+from trueup.planner.diff import Policies, compare_record
+from trueup.planner.due import Due
+from trueup.planner.identity import Identity
+from trueup.planner.order import Work, order_changes
+from trueup.planner.project import Projector, retiring
+from trueup.planner.reading import CatalogueRules, promotion_trouble, read_row
+from trueup.planner.screen import device_finding, duplicate_finding, screen
+
+
+@dataclass(slots=True)
+class ProductDraft:
+    """One product that is looked at: why, what was found, and what it needs."""
+
+    offering_id: str
+    sku: str
+    name: str
+    revision: str
+    due: Mapping[TargetName, Due]
+    states: Mapping[TargetName, ProductState] = field(default_factory=dict)
+    reading: Reading | None = None
+    findings: list[Finding] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    exists: set[TargetName] = field(default_factory=set)
+    unread: Mapping[TargetName, str] = field(default_factory=dict)
+
+    def blocks(self, target: TargetName) -> Finding | None:
+        """The finding that keeps the product away from a target; one about money first."""
+        against = [f for f in self.findings if target in f.blocks]
+        return next((f for f in against if f.held), against[0] if against else None)
+
+    def open_targets(self) -> frozenset[TargetName]:
+        """Where the product is due, was read, and nothing is in its way."""
+        return frozenset(t for t in self.due if t not in self.unread and self.blocks(t) is None)
+
+    def changes_at(self, target: TargetName) -> list[Change]:
+        """What the product needs at a target."""
+        return [change for change in self.changes if change.target is target]
+
+    def verdict(self, target: TargetName) -> Verdict | None:
+        """How the product stands where no change is needed or allowed; None where one is."""
+        if (finding := self.blocks(target)) is not None:
+            status = ProductStatus.HELD if finding.held else ProductStatus.SKIPPED
+            return Verdict(status, finding.message)
+        if target in self.unread:
+            return Verdict(ProductStatus.DEFERRED, self.unread[target])
+        if self.changes_at(target):
+            return None
+        if isinstance(self.reading, Withdrawn) and target not in self.exists:
+            return Verdict(ProductStatus.SKIPPED)
+        return Verdict(ProductStatus.UNCHANGED)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether there is nothing to do and nothing to say."""
+        return not (self.changes or self.findings or self.unread)
+
+    def work(self, target: TargetName) -> Work:
+        """The product's changes at a target, with what decides their place in the queue."""
+        state = self.states.get(target, NEVER)
+        return Work(
+            self.offering_id,
+            self.sku,
+            tuple(order_changes(self.changes_at(target))),
+            failed_before=state.standing is Standing.FAILED,
+            last_attempt_at=state.last_attempt_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the catalogue on its way: drafts, and the records that they want."""
+
+    drafts: Mapping[str, ProductDraft]
+    desired: Sequence[tuple[ProductDraft, DesiredRecord]]
+
+
+def read_draft(
+    row: PackageRow, draft: ProductDraft, rules: CatalogueRules, census: Census, now: datetime
+) -> bool:
+    """Fill in what the row says; false when nothing is wanted of it (a draft, a future product)."""
+    draft.reading, draft.findings = read_row(row, rules, now)
+    if isinstance(draft.reading, Dormant):
+        return False
+    if isinstance(draft.reading, Withdrawn):
+        if census.superseded(row.id, draft.sku):
+            draft.reading = _superseded(draft.reading)
+        elif (twin := duplicate_finding(row, census)) is not None:
+            draft.findings.append(twin)
+            draft.reading = None
+        return True
+    for finding in (duplicate_finding(row, census), promotion_trouble(row)):
+        if finding is not None:
+            draft.findings.append(finding)
+    return True
+
+
+def _superseded(withdrawn: Withdrawn) -> Withdrawn:
+    return Withdrawn(
+        withdrawn.offering_id, withdrawn.sku, withdrawn.name, withdrawn.why, superseded=True
+    )
+
+
+class Drafter:
+    """Turns parts of the catalogue into drafts; remembers which shared devices it has planned."""
+
+    def __init__(
+        self,
+        projector: Projector,
+        census: Census,
+        schemas: Mapping[TargetName, Schema],
+        policies: Policies,
+    ) -> None:
+        self._projector = projector
+        self._census = census
+        self._schemas = schemas
+        self._policies = policies
+        self._planned: set[RecordKey] = set()
+
+    def desire(self, drafts: Iterable[ProductDraft], bindings: Sequence[Binding]) -> Part:
+        """What each product wants, after what its targets cannot take has been refused."""
+        by_owner: dict[str, list[Binding]] = {}
+        for binding in bindings:
+            by_owner.setdefault(binding.owner, []).append(binding)
+        wanted: list[tuple[ProductDraft, DesiredRecord]] = []
+        listed = {draft.offering_id: draft for draft in drafts}
+        for draft in listed.values():
+            mine = by_owner.get(draft.offering_id, [])
+            wanted.extend((draft, record) for record in self._wanted(draft, mine))
+        return Part(listed, wanted)
+
+    def compare(
+        self,
+        part: Part,
+        remotes: Iterable[RemoteRecord],
+        bindings: Iterable[Binding],
+        intents: Mapping[RecordKey, Intent],
+    ) -> None:
+        """Add to each draft what its records need."""
+        identity = Identity(remotes, bindings, intents)
+        for draft, record in part.desired:
+            change, finding, exists = compare_record(record, identity, self._policies)
+            if exists:
+                draft.exists.add(record.key.kind.target)
+            if change is not None:
+                draft.changes.append(change)
+            if finding is not None:
+                draft.findings.append(finding)
+        for draft in part.drafts.values():
+            draft.changes = [c for c in draft.changes if draft.blocks(c.target) is None]
+
+    def _wanted(self, draft: ProductDraft, remembered: Sequence[Binding]) -> list[DesiredRecord]:
+        if isinstance(draft.reading, Withdrawn):
+            records = self._projector.retire(draft.reading, remembered)
+        elif isinstance(draft.reading, Offering):
+            records = self._projector.project(draft.reading)
+            draft.findings.extend(screen(records, self._schemas))
+            records += self._left_over(draft, records, remembered)
+            self._report_devices(draft, draft.reading)
+        else:
+            return []
+        reachable = draft.open_targets()
+        return [r for r in records if r.key.kind.target in reachable and self._first(r)]
+
+    def _left_over(
+        self, draft: ProductDraft, records: Sequence[DesiredRecord], remembered: Sequence[Binding]
+    ) -> list[DesiredRecord]:
+        """Records of this product that it no longer wants: the plan before a rename, a device."""
+        wanted = {r.key for r in records}
+        kept = {
+            (r.key.kind, r.slot) for r in records if r.slot in (Slot.PRODUCT, Slot.INSTALLATION)
+        }
+        return [
+            retiring(b.key, b.slot, draft.offering_id, draft.sku)
+            for b in remembered
+            if b.key not in wanted and (b.key.kind, b.slot) not in kept
+        ]
+
+    def _report_devices(self, draft: ProductDraft, offering: Offering) -> None:
+        if TargetName.BILLING in draft.due:
+            for device in offering.devices:
+                finding = device_finding(device.sku, self._census, draft.sku)
+                if finding is not None:
+                    draft.findings.append(finding)
+
+    def _first(self, record: DesiredRecord) -> bool:
+        """Whether this is the first time that this plan meets a shared device."""
+        if record.slot is not Slot.DEVICE or record.owner:
+            return True
+        if record.key in self._planned:
+            return False
+        self._planned.add(record.key)
+        return True

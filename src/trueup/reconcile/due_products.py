@@ -1,0 +1,99 @@
+"""The products that are due, read from the catalogue, and those that have left it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import islice
+
+from trueup.domain.offering import Ended, Withdrawn
+from trueup.domain.records import ACTIVE, Binding, TargetName
+from trueup.planner.census import Census
+from trueup.planner.draft import ProductDraft, read_draft
+from trueup.planner.due import Due, DueRules, due_at
+from trueup.planner.reading import clean_sku, key_of
+from trueup.ports import CatalogueEntry
+from trueup.reconcile.scope import Scope, Workshop
+
+RUNS_UNTIL_GONE = 2  # a row is withdrawn when it is missing in two consecutive runs
+
+
+class DueProducts:
+    """The products in scope that are due, and where. Iterating reads the catalogue anew."""
+
+    def __init__(self, shop: Workshop, scope: Scope, census: Census, started: datetime) -> None:
+        self._shop = shop
+        self._scope = scope
+        self._census = census
+        self._started = started
+        self._rules = DueRules(started, shop.limits.stale_after, scope.look)
+        self._gone = list(self._find_gone())
+
+    def targets(self) -> tuple[TargetName, ...]:
+        """The targets that must be read: those at which a readable product is due."""
+        needed: set[TargetName] = set()
+        if any(_still_on_sale(bindings) for _, bindings in self._gone):
+            needed |= set(self._scope.targets)
+        for draft in self.drafts({}):
+            if draft.reading is not None:
+                needed |= draft.open_targets()
+            if len(needed) == len(self._scope.targets):
+                break
+        return tuple(target for target in self._scope.targets if target in needed)
+
+    def drafts(self, unread: Mapping[TargetName, str]) -> Iterator[ProductDraft]:
+        """Every due product that wants something, read and with its first findings."""
+        entries = self._shop.catalogue.entries(self._scope.skus)
+        found = (d for entry in entries if (d := self._draft(entry, unread)) is not None)
+        return islice(found, self._scope.limit)
+
+    def gone(self) -> list[ProductDraft]:
+        """Products that left the catalogue at least two runs ago and that no row replaced."""
+        return [self._withdrawn(owner, bindings[0].sku) for owner, bindings in self._gone]
+
+    def _draft(
+        self, entry: CatalogueEntry, unread: Mapping[TargetName, str]
+    ) -> ProductDraft | None:
+        if not self._scope.includes(entry.states):
+            return None
+        due: dict[TargetName, Due] = {}
+        for target in self._scope.targets:
+            why = due_at(entry.states, entry.revision, self._rules, target)
+            if why is not None:
+                due[target] = why
+        if not due:
+            return None
+        row, name = entry.row, (entry.row.name or "").strip()
+        draft = ProductDraft(row.id, clean_sku(row.sku), name, entry.revision, due, entry.states)
+        draft.unread = {target: text for target, text in unread.items() if target in due}
+        wanted = read_draft(row, draft, self._shop.rules, self._census, self._started)
+        return draft if wanted else None
+
+    def _withdrawn(self, owner: str, sku: str) -> ProductDraft:
+        draft = ProductDraft(owner, sku, sku, "", dict.fromkeys(self._scope.targets, Due.CHANGED))
+        draft.reading = Withdrawn(owner, sku, sku, Ended.GONE)
+        return draft
+
+    def _find_gone(self) -> Iterator[tuple[str, list[Binding]]]:
+        if self._scope.standing is not None or self._scope.limit is not None:
+            return
+        missing = [
+            (owner, bindings)
+            for owner, missed, bindings in self._shop.ledger.missing_owners()
+            if bindings and missed + 1 >= RUNS_UNTIL_GONE
+        ]
+        replaced = self._in_catalogue({bindings[0].sku for _, bindings in missing})
+        asked = {key_of(sku) for sku in self._scope.skus}
+        for owner, bindings in missing:
+            sku = key_of(bindings[0].sku)
+            if sku not in replaced and (not asked or sku in asked):
+                yield owner, bindings
+
+    def _in_catalogue(self, skus: set[str]) -> set[str]:
+        if not skus:
+            return set()
+        return {key_of(e.row.sku or "") for e in self._shop.catalogue.entries(tuple(skus))}
+
+
+def _still_on_sale(bindings: list[Binding]) -> bool:
+    return any(b.applied.get(ACTIVE[b.key.kind]) is not False for b in bindings)

@@ -1,0 +1,215 @@
+"""Look at both sides and draft what to do: gather, call the pure core, write to no target.
+
+The catalogue is streamed and compared part by part, so that a million products fit into memory:
+what agrees is handed on at once, and only what differs or cannot be planned is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+
+from trueup.domain.changes import Change
+from trueup.domain.errors import CatalogueError, TargetStoppedError
+from trueup.domain.offering import Offering
+from trueup.domain.plan import Estimate, Plan
+from trueup.domain.records import KINDS_OF, Kind, RecordKey, RemoteRecord, Schema, TargetName
+from trueup.planner.census import Census, device_codes, take_census
+from trueup.planner.diff import compare_record
+from trueup.planner.draft import Drafter, ProductDraft
+from trueup.planner.estimate import count_requests
+from trueup.planner.identity import Identity
+from trueup.planner.project import Projector, retiring
+from trueup.reconcile.due_products import DueProducts
+from trueup.reconcile.scope import Scope, Workshop
+
+PART = 1000  # products compared at a time
+_READ_STEP = 200  # records between two words to the watcher: one listing page
+
+_T = TypeVar("_T")
+Agreed = Callable[[list[ProductDraft]], None]
+
+
+@dataclass(slots=True)
+class Survey:
+    """What looking at both sides gave.
+
+    `drafts` are the products that need something, were refused or could not be compared; `looked`
+    counts all that were due and `agreed` those that need nothing. `leftovers` retire shared
+    devices that no product includes any more. `stopped` says which target could not be read.
+    """
+
+    started: datetime
+    catalogue_size: int = 0
+    looked: int = 0
+    agreed: int = 0
+    drafts: list[ProductDraft] = field(default_factory=list)
+    leftovers: list[Change] = field(default_factory=list)
+    stopped: dict[TargetName, TargetStoppedError] = field(default_factory=dict)
+
+    def plan(self, *, batch_size: int, rate: float) -> Plan:
+        """The survey as a plan that can be shown, stored and compared; `rate` in requests/s."""
+        changes = tuple(c for d in self.drafts for c in d.changes) + tuple(self.leftovers)
+        findings = tuple(f for d in self.drafts for f in d.findings)
+        requests = count_requests(changes, batch_size)
+        return Plan(
+            changes, findings, Estimate(requests, requests / rate), self.looked, self.agreed
+        )
+
+
+def survey(
+    shop: Workshop,
+    scope: Scope,
+    reading: str,
+    *,
+    trust_smaller: bool = False,
+    on_agreed: Agreed = lambda _: None,
+) -> Survey:
+    """Draft what the products in scope need.
+
+    `reading` names this look at the targets in the ledger and is dropped at the end. `on_agreed`
+    gets the products that need nothing, part by part. Raises `CatalogueError` when the catalogue
+    cannot be trusted as a whole; a target that cannot be read is noted and the other goes on.
+    """
+    result = Survey(started=shop.clock.now())
+    shop.watcher.phase("reading the catalogue")
+    census = take_census(shop.catalogue.outline, result.started)
+    result.catalogue_size = census.size
+    _refuse_suspicious(shop, census, trust_smaller=trust_smaller)
+    due = DueProducts(shop, scope, census, result.started)
+    try:
+        schemas = _observe(shop, due.targets(), reading, result)
+        _Comparer(shop, census, schemas, reading, result, on_agreed).compare(due, scope)
+    finally:
+        shop.ledger.forget(reading)
+    return result
+
+
+def _refuse_suspicious(shop: Workshop, census: Census, *, trust_smaller: bool) -> None:
+    """An empty or halved catalogue is a fault of its source, not a wish (spec §5)."""
+    if census.size == 0:
+        raise CatalogueError(
+            "the catalogue is empty: nothing was done",
+            "load rows with `trueup db import FILE`, or check which database DATABASE_URL names",
+        )
+    last = shop.ledger.last_run()
+    before = last.catalogue_size if last is not None else None
+    if before is not None and census.size * 2 < before and not trust_smaller:
+        raise CatalogueError(
+            f"the catalogue has {census.size} rows; the last run saw {before}: nothing was done",
+            "check the catalogue; if it is right, run once with --accept-smaller-catalogue",
+        )
+
+
+def _observe(
+    shop: Workshop, targets: Sequence[TargetName], reading: str, result: Survey
+) -> dict[TargetName, Schema]:
+    """Read the targets whole and keep what was read; one that fails is left out and noted."""
+    schemas: dict[TargetName, Schema] = {}
+    for name in targets:
+        target = shop.targets[name]
+        try:
+            schema = target.schema()
+            for kind in KINDS_OF[name]:
+                shop.watcher.phase(f"reading {kind.value}")
+                shop.ledger.observe(reading, kind, _counted(shop, kind, target.records(kind)))
+            _observe_lost(shop, name, reading)
+            schemas[name] = schema
+        except TargetStoppedError as error:
+            result.stopped[name] = error
+            shop.watcher.stopped(name, error)
+    return schemas
+
+
+def _observe_lost(shop: Workshop, name: TargetName, reading: str) -> None:
+    """Creates whose answer was lost are looked up where the target shows what was just written."""
+    intents = shop.ledger.intents(KINDS_OF[name])
+    if not intents:
+        return
+    found = shop.targets[name].find(intents)
+    for kind in {record.kind for record in found}:
+        shop.ledger.observe(reading, kind, [r for r in found if r.kind is kind])
+
+
+def _counted(shop: Workshop, kind: Kind, records: Iterable[RemoteRecord]) -> Iterator[RemoteRecord]:
+    count = 0
+    for count, record in enumerate(records, start=1):
+        yield record
+        if count % _READ_STEP == 0:
+            shop.watcher.read(kind, count)
+    shop.watcher.read(kind, count)
+
+
+class _Comparer:
+    """Compares the due products with what was read, part by part."""
+
+    def __init__(
+        self,
+        shop: Workshop,
+        census: Census,
+        schemas: dict[TargetName, Schema],
+        reading: str,
+        result: Survey,
+        on_agreed: Agreed,
+    ) -> None:
+        self._shop, self._census, self._schemas = shop, census, schemas
+        self._reading, self._result, self._on_agreed = reading, result, on_agreed
+        self._policies = {kind: shop.mapping.policies(kind) for kind in Kind}
+        projector = Projector(shop.mapping, census, schemas)
+        self._drafter = Drafter(projector, census, schemas, self._policies)
+        self._intents = {i.key: i for i in shop.ledger.intents(tuple(Kind))}
+
+    def compare(self, due: DueProducts, scope: Scope) -> None:
+        """Compare everything that is due."""
+        self._shop.watcher.phase("comparing")
+        unread = {name: error.message for name, error in self._result.stopped.items()}
+        for drafts in parts(due.drafts(unread), PART):
+            self._compare_part(drafts)
+        reachable = [d for d in due.gone() if self._schemas]
+        for draft in reachable:
+            draft.due = {t: why for t, why in draft.due.items() if t in self._schemas}
+        for drafts in parts(reachable, PART):
+            self._compare_part(drafts)
+        if TargetName.BILLING in self._schemas and not (scope.skus or scope.limit):
+            self._result.leftovers += self._unused_devices()
+
+    def _compare_part(self, drafts: list[ProductDraft]) -> None:
+        ledger = self._shop.ledger
+        owners = [draft.offering_id for draft in drafts]
+        bindings = ledger.bindings(owners, self._shared_devices(drafts))
+        part = self._drafter.desire(drafts, bindings)
+        remotes = ledger.candidates(self._reading, [r for _, r in part.desired], bindings)
+        self._drafter.compare(part, remotes, bindings, self._intents)
+        agreed = [draft for draft in drafts if draft.agrees]
+        self._result.looked += len(drafts)
+        self._result.agreed += len(agreed)
+        self._result.drafts += [draft for draft in drafts if not draft.agrees]
+        self._on_agreed(agreed)
+
+    def _shared_devices(self, drafts: Iterable[ProductDraft]) -> list[RecordKey]:
+        return [
+            RecordKey(Kind.BILLING_ITEM, code)
+            for draft in drafts
+            if isinstance(draft.reading, Offering)
+            for code, device in device_codes(draft.reading.devices, draft.sku)
+            if device.sku
+        ]
+
+    def _unused_devices(self) -> list[Change]:
+        """Shared devices that no product on sale includes any more."""
+        ledger = self._shop.ledger
+        unused = [b for b in ledger.shared_bindings() if b.key.code not in self._census.devices]
+        records = [retiring(b.key, b.slot, "", b.sku) for b in unused]
+        identity = Identity(ledger.candidates(self._reading, records, unused), unused, {})
+        compared = (compare_record(record, identity, self._policies) for record in records)
+        return [c.change for c in compared if c.change is not None]
+
+
+def parts(stream: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    """Cut a stream into lists of at most `size`."""
+    waiting = iter(stream)
+    while part := list(islice(waiting, size)):
+        yield part
