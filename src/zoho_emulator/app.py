@@ -19,6 +19,7 @@ from zoho_emulator.crm.routes import routes as crm_routes
 from zoho_emulator.dialect import Dialect
 from zoho_emulator.faults import Rule
 from zoho_emulator.journal import Entry
+from zoho_emulator.limits import Refusal
 from zoho_emulator.oauth.dialect import DIALECT as OAUTH
 from zoho_emulator.oauth.routes import routes as oauth_routes
 from zoho_emulator.oauth.tokens import fingerprint
@@ -87,7 +88,7 @@ class Emulator(Controls):
         if rule is not None and not rule.carries_out:
             response = instead(rule, service, dialect) or dialect.internal_error()
         elif refusal is not None:
-            response, rule = dialect.throttled(refusal.kind, refusal.retry_after), None
+            response, rule = self._throttle(dialect, refusal), None
         else:
             response = self._carry_out(service, request, found, rule)
             response = (rule and instead(rule, service, dialect)) or response
@@ -96,6 +97,11 @@ class Emulator(Controls):
         self._write_outcome(entry, rule, reply)
         delay = reply.delay + self.options.latency
         return Ticket(Reply(reply.response, delay, reply.cut), service, heavy)
+
+    def _throttle(self, dialect: Dialect, refusal: Refusal) -> Response:
+        """The refusal in the service's words; a client counts the wait in wall seconds."""
+        wait = refusal.retry_after
+        return dialect.throttled(refusal.kind, None if wait is None else self.clock.wall(wait))
 
     def _carry_out(
         self, service: str, request: Request, found: Found | str | None, rule: Rule | None

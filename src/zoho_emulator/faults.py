@@ -70,7 +70,10 @@ class Match(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Rule(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One entry of a fault script. `seconds` and `retry_after` are emulated seconds."""
+    """One entry of a fault script. `seconds` are emulated, `retry_after` is sent as written.
+
+    `carried_out` overrides whether the request takes effect behind the fault.
+    """
 
     do: Kind
     match: Match = msgspec.field(default_factory=Match)

@@ -95,7 +95,7 @@ class Options:
 
 
 def _refuse_unknown(document: Mapping[str, Any], kind: type, path: str) -> None:
-    """Unknown keys of a dataclass are passed over by msgspec, and a typing error must not go unnoticed."""
+    """Unknown keys of a dataclass pass msgspec, but a misspelt option must not go unnoticed."""
     hints = get_type_hints(kind)
     for key, value in document.items():
         if key not in hints:

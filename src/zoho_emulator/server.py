@@ -137,7 +137,7 @@ async def _close(send: Send) -> None:
 
 
 def _transport(send: Send) -> asyncio.Transport:
-    """The connection behind an ASGI `send`: a method of uvicorn's object that owns the transport."""
+    """The connection behind an ASGI `send`, a method of uvicorn's object for one request."""
     transport: asyncio.Transport = send.__self__.transport  # type: ignore[attr-defined]
     return transport
 

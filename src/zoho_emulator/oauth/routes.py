@@ -73,5 +73,6 @@ def _mint(world: World, refresh: RefreshToken, extra: JsonDocument | None = None
     body: JsonDocument = {"access_token": minted.value} | (extra or {})
     body |= {"scope": minted.scope, "api_domain": world.api_domain, "token_type": "Bearer"}
     if not options.omit_expires_in:
-        body["expires_in"] = options.expires_in
+        # A client counts wall seconds, also where emulated time runs faster.
+        body["expires_in"] = round(world.clock.wall(options.expires_in))
     return Response.json(200, body)
