@@ -41,6 +41,7 @@ NEEDED_BYTES = 100_000_000  # a fresh cluster takes 40 MB, and must be able to w
 PATIENCE = 30.0  # seconds for a server that is recovering, or for a dead one's last processes
 UNREACHABLE = 5.0  # seconds after which a live server that does not answer is replaced
 PAUSE = 0.05
+ENOUGH_SHARED_MEMORY = 256_000_000  # bytes
 BUILTIN_LOCALE_SINCE = 17
 
 
@@ -288,7 +289,7 @@ def _options(layout: Layout, account: Account, settings: Mapping[str, str]) -> s
 
 def _small_shared_memory() -> bool:
     try:
-        return shutil.disk_usage("/dev/shm").total < 256_000_000  # noqa: S108 - only measured
+        return shutil.disk_usage("/dev/shm").total < ENOUGH_SHARED_MEMORY  # noqa: S108 - only measured
     except OSError:
         return False
 

@@ -141,10 +141,8 @@ def _copy(package: Path, target: Path, account: Account) -> None:
     libraries = package.with_name(f"{package.name}.libs")
     for folder in filter(Path.is_dir, (package, libraries)):
         shutil.copytree(folder, partial / folder.name)
-    for folder, _, files in os.walk(partial):
-        os.chown(folder, account.uid, account.gid)
-        for name in files:
-            os.chown(Path(folder, name), account.uid, account.gid)
+    for path in (partial, *partial.rglob("*")):
+        os.chown(path, account.uid, account.gid, follow_symlinks=False)
     partial.rename(target)
 
 
