@@ -53,7 +53,8 @@ def create_read_job(world: World, request: Request) -> Response:
     names = _columns(store, wanted.get("fields"))
     test = _criteria(store, wanted.get("criteria"))
     page = _page(store, wanted)
-    job = add_job(store, "read", wanted, lambda: _read(store, names, test, page))
+    asked = wanted | {"page": page}
+    job = add_job(store, "read", asked, lambda: _read(store, names, test, page))
     details = {
         "id": job.id,
         "operation": "read",

@@ -64,6 +64,7 @@ def write_job(world: World, request: Request, job_id: str) -> Response:
         "resource": [resource],
         "id": job.id,
         "operation": job.asked["operation"],
+        "callback": job.asked.get("callback"),
         "created_by": store.api_user.signature(),
         "created_time": store.stamp(job.created_at),
     }

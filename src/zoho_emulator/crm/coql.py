@@ -21,7 +21,7 @@ from zoho_emulator.crm.coql_parse import (
     parse,
 )
 from zoho_emulator.crm.errors import NO_CONTENT, refusal
-from zoho_emulator.crm.metadata import field_document
+from zoho_emulator.crm.field_documents import field_document
 from zoho_emulator.crm.shapes import column, shown
 from zoho_emulator.crm.store import Record
 from zoho_emulator.wire import JsonDocument, Request, Response

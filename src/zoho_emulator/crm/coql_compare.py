@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from zoho_emulator.crm.coql_parse import Comparison, Criteria, Token
+from zoho_emulator.crm.coql_parse import Comparison, Criteria
+from zoho_emulator.crm.coql_tokens import Token
 from zoho_emulator.crm.errors import refusal
 from zoho_emulator.crm.fields import Field
 from zoho_emulator.crm.shapes import column

@@ -9,12 +9,11 @@ comparison := NAME (= != < <= > >=) VALUE | NAME [not] in (VALUE, …)
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal as OneOf
 from typing import TypeVar
 
+from zoho_emulator.crm.coql_tokens import Token, syntax_error, tokens
 from zoho_emulator.crm.errors import refusal
 from zoho_emulator.wire import ServiceError
 
@@ -24,32 +23,6 @@ MOST_CRITERIA = 25
 MOST_COLUMNS = 50
 MOST_IN_VALUES = 50
 MOST_ORDER_BY = 10
-_KEYWORDS = frozenset(
-    {"select", "from", "where", "and", "or", "not", "in", "like", "between", "is", "null"}
-    | {"order", "by", "asc", "desc", "limit", "offset"}
-)
-_TOKEN = re.compile(
-    r"""\s*(?:
-      (?P<string>'(?:[^'\\]|\\.)*')
-    | (?P<number>-?\d+(?:\.\d+)?)
-    | (?P<name>[A-Za-z_$][\w.$]*)
-    | (?P<symbol><=|>=|!=|=|<|>|\(|\)|,)
-    )""",
-    re.VERBOSE | re.DOTALL,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A word of the query and where it stands."""
-
-    kind: OneOf["string", "number", "name", "keyword", "symbol", "end"]
-    text: str
-    at: int
-
-    def value(self) -> str:
-        """A string without its quotes, a backslash taken off what it protects."""
-        return re.sub(r"\\(.)", r"\1", self.text[1:-1], flags=re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,40 +70,12 @@ def over_limit(limit: int, clause: str) -> ServiceError:
     return refusal(400, "LIMIT_EXCEEDED", "limit exceeded", limit=str(limit), clause=clause)
 
 
-def _tokens(text: str) -> Iterator[Token]:
-    at = 0
-    while text[at:].strip():
-        match = _TOKEN.match(text, at)
-        if match is None or match.lastgroup is None:
-            raise _syntax_error(text, at)
-        word, start = match[match.lastgroup], match.start(match.lastgroup)
-        if match.lastgroup == "name" and word.lower() in _KEYWORDS:
-            yield Token("keyword", word.lower(), start)
-        else:
-            # lastgroup is one of the pattern's own group names
-            yield Token(match.lastgroup, word, start)  # type: ignore[arg-type]
-        at = match.end()
-    yield Token("end", "", len(text))
-
-
-def _syntax_error(text: str, at: int) -> ServiceError:
-    before = text[:at]
-    return refusal(
-        400,
-        "SYNTAX_ERROR",
-        "error occurred while parsing query",
-        near=text[at : at + 40].strip(),
-        line=before.count("\n") + 1,
-        column=at - before.rfind("\n"),
-    )
-
-
 class _Parser:
     """Recursive descent over the tokens of one query."""
 
     def __init__(self, text: str, *, bracket_pairs: bool) -> None:
         self._text = text
-        self._tokens = list(_tokens(text))
+        self._tokens = list(tokens(text))
         self._next = 0
         self._criteria = 0
         self._bracket_pairs = bracket_pairs
@@ -154,7 +99,7 @@ class _Parser:
         connectives: list[str] = []
         while self._peek("keyword", "and", "or"):
             if connectives and self._bracket_pairs:
-                raise _syntax_error(self._text, self._here().at)
+                raise syntax_error(self._text, self._here().at)
             connectives.append(self._take("keyword").text)
             parts.append(self._term())
         if not connectives:
@@ -182,7 +127,7 @@ class _Parser:
         if self._skip("keyword", "like"):
             return Comparison(column, f"{negated}like", (self._take("string"),))
         if negated:
-            raise _syntax_error(self._text, self._here().at)
+            raise syntax_error(self._text, self._here().at)
         if self._skip("keyword", "between"):
             low = self._value()
             self._take("keyword", "and")
@@ -226,14 +171,14 @@ class _Parser:
     def _whole_number(self) -> int:
         token = self._take("number")
         if not token.text.isdecimal():
-            raise _syntax_error(self._text, token.at)
+            raise syntax_error(self._text, token.at)
         return int(token.text)
 
     def _value(self) -> Token:
         token = self._here()
         is_flag = token.kind == "name" and token.text.lower() in {"true", "false"}
         if token.kind not in {"string", "number"} and not is_flag:
-            raise _syntax_error(self._text, token.at)
+            raise syntax_error(self._text, token.at)
         self._next += 1
         return token
 
@@ -262,7 +207,7 @@ class _Parser:
     def _take(self, kind: str, *texts: str) -> Token:
         token = self._here()
         if not self._peek(kind, *texts):
-            raise _syntax_error(self._text, token.at)
+            raise syntax_error(self._text, token.at)
         self._next += 1
         return token
 

@@ -74,6 +74,7 @@ class SearchIndex:
     def note(self, at: float, record_id: str, values: Values | None) -> None:
         """A record changed at emulated second `at`; None says that it is gone."""
         self._pending.append((at + self._delay, record_id, values))
+        self.known(at)  # what is due is taken in, also where nobody ever searches
 
     def known(self, now: float) -> Mapping[str, Values]:
         """Records by id, as search sees them at emulated second `now`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoho_emulator.crm.errors import NO_CONTENT, invalid_parameter, refusal
-from zoho_emulator.crm.fields import Field
+from zoho_emulator.crm.field_documents import field_document, options_of
 from zoho_emulator.wire import JsonDocument, Request, Response, ServiceError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def pick_list_values(world: World, request: Request, field_id: str) -> Response:
         raise refusal(400, "INVALID_DATA", "invalid data", resource_path_index=2)
     options = [
         option | {"layout_associations": None}
-        for option in _options(world.crm, world.crm.fields[name])
+        for option in options_of(world.crm, world.crm.fields[name])
     ]
     return Response.json(200, {"pick_list_values": options}) if options else NO_CONTENT
 
@@ -99,113 +99,22 @@ def get_org(world: World, request: Request) -> Response:
     return Response.json(200, {"org": [org]})
 
 
+def list_users(world: World, request: Request) -> Response:
+    """`GET /users`, which the official SDK asks for the name of the current user."""
+    mine = request.query.get("type") == "CurrentUser"
+    users = [world.crm.api_user] if mine else list(world.crm.users())
+    rows = [
+        {"id": user.id, "full_name": user.name, "email": user.email, "status": "active"}
+        for user in users
+    ]
+    info = {"per_page": 200, "count": len(rows), "page": 1, "more_records": False}
+    return Response.json(200, {"users": rows, "info": info})
+
+
 def invalid_module(position: int) -> ServiceError:
     """INVALID_MODULE about the path segment at `position` (zoho-facts §2.14)."""
     text = "the module name given seems to be invalid"
     return refusal(400, "INVALID_MODULE", text, resource_path_index=position)
-
-
-def field_document(store: CrmStore, name: str) -> JsonDocument:
-    """One field's metadata; `{}` stands for "not set" (zoho-facts §2.2)."""
-    field = store.fields[name]
-    writable = not field.read_only
-    label = name.replace("_", " ").strip()
-    external = {"type": field.external, "show": True, "allow_multiple_config": False}
-    return {
-        "id": store.field_ids[name],
-        "api_name": name,
-        "field_label": label,
-        "display_label": label,
-        "data_type": field.data_type if field.data_type != "tag" else "text",
-        "json_type": field.json_type,
-        "length": field.length,
-        "decimal_place": field.decimal_place,
-        "system_mandatory": field.mandatory,
-        "unique": {"casesensitive": str(field.case_sensitive).lower()} if field.unique else {},
-        "external": external if field.external else {},
-        "custom_field": field.custom,
-        "read_only": field.read_only,
-        "field_read_only": field.read_only,
-        "visible": True,
-        "operation_type": {
-            "web_update": writable,
-            "api_create": writable,
-            "web_create": writable,
-            "api_update": writable,
-        },
-        "view_type": {"view": True, "edit": writable, "quick_create": False, "create": writable},
-        "pick_list_values": _options(store, field),
-        "pick_list_values_sorted_lexically": False,
-        "enable_colour_code": False,
-        "lookup": _lookup(store, field),
-        "currency": _currency(field),
-        "textarea": {"type": "large"} if field.data_type == "textarea" else None,
-        "profiles": [
-            {
-                "permission_type": "read_write" if writable else "read_only",
-                "name": "Administrator",
-                "id": store.profile_id,
-            }
-        ],
-        "created_source": "default",
-        "type": "used",
-        "tooltip": None,
-        "webhook": True,
-        "searchable": field.data_type in {"text", "picklist"},
-        "sortable": field.data_type != "textarea",
-        "filterable": field.data_type != "textarea",
-        "mass_update": writable,
-        "virtual_field": False,
-        "separator": field.data_type in {"integer", "double", "currency"},
-        "history_tracking_enabled": False,
-        "display_field": name == "Product_Name",
-        "formula": {},
-        "auto_number": {},
-        "multiselectlookup": {},
-        "multiuserlookup": {},
-        "convert_mapping": {},
-        "association_details": None,
-        "default_value": None,
-    }
-
-
-def _options(store: CrmStore, field: Field) -> list[JsonDocument]:
-    """The pick list as zoho-facts §2.1 describes an option."""
-    return [
-        {
-            "display_value": value,
-            "actual_value": value,
-            "reference_value": value,
-            "sequence_number": position,
-            "id": f"{store.field_ids[field.api_name][:15]}{position:04d}",
-            "type": "used",
-            "colour_code": None,
-        }
-        for position, value in enumerate(field.pick_list_values, start=1)
-    ]
-
-
-def _lookup(store: CrmStore, field: Field) -> JsonDocument:
-    if not field.lookup_module:
-        return {}
-    target = {
-        "api_name": field.lookup_module,
-        "id": store.module_ids[field.lookup_module],
-        "module_name": field.lookup_module,
-    }
-    return {
-        "api_name": "Products",
-        "display_label": "Products",
-        "id": store.field_ids[field.api_name],
-        "module": target,
-        "query_details": {},
-    }
-
-
-def _currency(field: Field) -> JsonDocument:
-    if field.data_type != "currency":
-        return {}
-    return {"rounding_option": "normal", "precision": field.decimal_place}
 
 
 def _module(store: CrmStore, name: str) -> JsonDocument:
@@ -229,6 +138,8 @@ def _module(store: CrmStore, name: str) -> JsonDocument:
         "quick_create": False,
         "show_as_tab": True,
         "triggers_supported": True,
+        "sequence_number": list(store.module_ids).index(name) + 1,
+        "profiles": [{"name": "Administrator", "id": store.profile_id}],
         "profile_count": 1,
         "has_more_profiles": False,
         "public_fields_configured": False,

@@ -57,6 +57,7 @@ def _metadata() -> list[Route]:
         Route("GET", f"{modules}/{{module}}", metadata.get_module, _MODULES),
         Route("GET", modules, metadata.list_modules, _MODULES),
         Route("GET", f"{_V8}/org", metadata.get_org, ("ZohoCRM.org.READ",)),
+        Route("GET", f"{_V8}/users", metadata.list_users, ("ZohoCRM.users.READ",)),
     ]
 
 
