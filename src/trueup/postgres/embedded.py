@@ -163,10 +163,11 @@ class EmbeddedPostgres:
         shutil.rmtree(layout.unfinished, ignore_errors=True)
         layout.unfinished.mkdir(mode=0o700)
         account.own(layout.unfinished)
-        made = account.run(
-            [
+        made = account.run_on(
+            layout.unfinished,
+            lambda folder: [
                 binaries.program("initdb"),
-                f"--pgdata={account.cluster_path(layout.unfinished)}",
+                f"--pgdata={folder}",
                 f"--username={USER}",
                 "--encoding=UTF8",
                 *_locale(version),
@@ -174,7 +175,6 @@ class EmbeddedPostgres:
                 "--auth-host=reject",
                 "--no-sync",
             ],
-            cwd=layout.unfinished,
         )
         if made.returncode != 0:
             raise _failed("initdb", made.stdout)
@@ -206,10 +206,12 @@ class EmbeddedPostgres:
 
     def _launch(self, binaries: Binaries, account: Account, alive: int) -> None:
         options = _options(self._layout, account, self._settings)
-        started = self._pg_ctl(
-            binaries,
-            account,
-            ["start", "-w", "-t", str(int(PATIENCE)), "-l", self._layout.log.name, "-o", options],
+        started = account.run_on(
+            self._layout.cluster,
+            lambda folder: [
+                *(binaries.program("pg_ctl"), "start", "-D", folder, "-o", options),
+                *("-l", f"{folder}/{self._layout.log.name}", "-w", "-t", str(int(PATIENCE))),
+            ],
             keep=[alive],
         )
         if started.returncode != 0 or self._ping() is not Ping.OK:
@@ -218,7 +220,7 @@ class EmbeddedPostgres:
     def _retire_unreachable(self, binaries: Binaries, account: Account) -> None:
         """Stop a live server whose socket is gone, unless somebody still uses it."""
         if self._using is not None and locks.become_sole(self._using):
-            self._pg_ctl(binaries, account, ["stop", "-m", "fast", "-w", "-t", "20"])
+            self._pg_ctl_stop(binaries, account)
             return
         raise DatabaseUnavailableError(
             f"The server of {self._layout.cluster} is used by another program, but its socket in "
@@ -230,22 +232,22 @@ class EmbeddedPostgres:
         if not self._layout.pid_file.exists():
             return
         binaries = reachable_binaries(find_binaries(self._binaries), self._layout, account)
-        stopped = self._pg_ctl(binaries, account, ["stop", "-m", "fast", "-w", "-t", "60"])
+        stopped = self._pg_ctl_stop(binaries, account)
         if stopped.returncode != 0 and self._ping() is not Ping.NO_RESPONSE:
             raise _failed("pg_ctl stop", stopped.stdout)
         with contextlib.suppress(OSError):
             self._layout.runtime.rmdir()
 
-    def _pg_ctl(
-        self,
-        binaries: Binaries,
-        account: Account,
-        command: list[str],
-        keep: list[int] | None = None,
+    def _pg_ctl_stop(
+        self, binaries: Binaries, account: Account
     ) -> subprocess.CompletedProcess[str]:
-        cluster = self._layout.cluster
-        program = [binaries.program("pg_ctl"), "-D", account.cluster_path(cluster), *command]
-        return account.run(program, cwd=cluster, keep=keep or ())
+        return account.run_on(
+            self._layout.cluster,
+            lambda folder: [
+                *(binaries.program("pg_ctl"), "stop", "-D", folder),
+                *("-m", "fast", "-w", "-t", "60"),
+            ],
+        )
 
     def _create_database(self) -> None:
         with psycopg.connect(self._layout.url("postgres"), autocommit=True) as conn:
@@ -302,7 +304,7 @@ def _locale(version: int) -> list[str]:
 
 
 def _major_version(binaries: Binaries, account: Account) -> int:
-    said = account.run([binaries.program("initdb"), "--version"], cwd=Path("/"))
+    said = account.run([binaries.program("initdb"), "--version"])
     version = re.search(r"\(PostgreSQL\) (\d+)", said.stdout)
     if said.returncode != 0 or version is None:
         raise DatabaseUnavailableError(

@@ -2,8 +2,8 @@
 
 Postgres refuses to run as root. As root we run it as an unprivileged user that exists already; no
 user is made and no existing folder's permissions are widened. Such a user often cannot enter the
-data directory (`/root` is closed), so on Linux the server is started *inside* the cluster and told
-that its folder is `/proc/self/cwd`: what it is standing in needs no path that it may walk.
+data directory (`/root` is closed), so on Linux we open the cluster's folder and hand it down: the
+server is told that its folder is `/proc/self/fd/<n>`, which needs no path that it may walk.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,17 +49,12 @@ class Account:
         )
 
     def run(
-        self,
-        command: Sequence[str],
-        *,
-        cwd: Path,
-        keep: Sequence[int] = (),
-        timeout: float = 120,
+        self, command: Sequence[str], *, keep: Sequence[int] = (), timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
-        """Run a Postgres program inside `cwd`; file descriptors in `keep` stay open in it."""
+        """Run a Postgres program; the file descriptors in `keep` stay open in it."""
         return subprocess.run(  # noqa: S603 - our own programs with our own arguments
             command,
-            cwd=cwd,  # entered before the user is switched
+            cwd="/",
             user=self.uid if self.switched else None,
             group=self.gid if self.switched else None,
             extra_groups=[] if self.switched else None,
@@ -76,22 +71,28 @@ class Account:
             check=False,
         )
 
+    def run_on(
+        self, folder: Path, command: Callable[[str], Sequence[str]], *, keep: Sequence[int] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program on a folder; `command` gets the name that the account knows it by."""
+        if not (self.switched and sys.platform == "linux"):
+            return self.run(command(str(folder)), keep=keep)
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return self.run(command(f"/proc/self/fd/{opened}"), keep=[*keep, opened])
+        finally:
+            os.close(opened)
+
     def reaches(self, path: Path) -> bool:
         """Whether the account can enter or execute `path`."""
         if not self.switched:
             return os.access(path, os.X_OK)
-        return self.run(["/bin/sh", "-c", 'test -x "$0"', str(path)], cwd=Path("/")).returncode == 0
+        return self.run(["/bin/sh", "-c", 'test -x "$0"', str(path)]).returncode == 0
 
     def own(self, path: Path) -> None:
         """Give the account a folder that we have just made."""
         if self.switched:
             os.chown(path, self.uid, self.gid)
-
-    def cluster_path(self, folder: Path) -> str:
-        """How a program that stands in `folder` names it."""
-        if self.switched and sys.platform == "linux":
-            return "/proc/self/cwd"
-        return str(folder)
 
 
 def claim_runtime(layout: Layout, account: Account) -> None:
