@@ -36,4 +36,5 @@ def main(url: str, rules: str, recorder: str, name: str, seconds: float, hold: f
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:5], float(sys.argv[5]), float(sys.argv[6]))
+    url, rules, recorder, name, seconds, hold = sys.argv[1:]
+    main(url, rules, recorder, name, float(seconds), float(hold))

@@ -82,12 +82,12 @@ class PostgresLease:
     def renew(self, fence: Fence) -> bool:
         """Prolong the lease; False when it has expired or is another's: then it is lost."""
         given = self._given(seconds=self.seconds, epoch=fence.epoch)
-        with self.pool.connection(timeout=self.seconds) as connection:
+        with self.pool.connection(timeout=self.seconds / 3) as connection:
             return connection.execute(_RENEW, given).rowcount == 1
 
     def release(self, fence: Fence) -> None:
         """Free the lease, if it is still this holder's."""
-        with self.pool.connection() as connection:
+        with self.pool.connection(timeout=self.seconds / 3) as connection:
             connection.execute(_RELEASE, self._given(epoch=fence.epoch))
 
     def holder(self) -> LeaseHolder | None:
@@ -115,9 +115,10 @@ class PostgresLease:
             yield held
         finally:
             held.stop()
-            # A database that is away frees it by itself, after `seconds`.
-            with suppress(psycopg.Error):
-                self.release(fence)
+            # What cannot be released expires by itself.
+            if not held.lost.is_set():
+                with suppress(psycopg.Error):
+                    self.release(fence)
 
     def _locked(self) -> LockedError:
         holder = self.holder()

@@ -515,15 +515,19 @@ language sql as $$
     returning t.generation, t.expires_at
 $$;
 
--- Gives the claim back after a failed attempt. The next one waits `p_pause`, whoever makes it.
+-- Gives the claim back after a failed attempt. The next one waits `p_pause`, whoever makes it, but
+-- not so long that a token that is still good would expire meanwhile.
 create function trueup.abandon_token(
     p_workspace text, p_purpose text, p_claimant text, p_pause double precision,
     p_now timestamptz default null
 ) returns void
 language sql as $$
+    with clock as (select coalesce(p_now, clock_timestamp()) as now)
     update trueup.token
     set refreshing_by = null,
-        refreshing_until = coalesce(p_now, clock_timestamp()) + make_interval(secs => p_pause)
+        refreshing_until = now + least(
+            make_interval(secs => p_pause), greatest(interval '1 second', (expires_at - now) / 4))
+    from clock
     where workspace = p_workspace and purpose = p_purpose and refreshing_by = p_claimant
 $$;
 
@@ -563,7 +567,7 @@ $$;
 create function trueup.holds_lease(p_name text, p_epoch bigint) returns boolean
 language plpgsql as $$
 begin
-    perform set_config('idle_in_transaction_session_timeout', '10s', true);
+    perform set_config('idle_in_transaction_session_timeout', '5s', true);
     perform 1 from trueup.lease
     where name = p_name and epoch = p_epoch and expires_at > clock_timestamp() for share;
     return found;
