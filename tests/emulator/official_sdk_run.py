@@ -190,4 +190,4 @@ def drive() -> dict[str, Any]:
 
 if __name__ == "__main__":
     sign_in(json.loads(sys.argv[1]), Path(sys.argv[2]))
-    print(json.dumps(drive()))  # noqa: T201 - the answer to the test that started us
+    sys.stdout.write(json.dumps(drive()))

@@ -8,7 +8,6 @@ import pytest
 
 from emulator.crm_support import PRODUCTS, CrmAccount, document
 from zoho_emulator.crm.fields import CATALOGUE_FIELDS, STANDARD_FIELDS
-from zoho_emulator.options import LimitOptions
 
 FIELDS = "/crm/v8/settings/fields"
 MODULES = "/crm/v8/settings/modules"
@@ -151,15 +150,3 @@ def test_tokens_are_asked_for_in_crms_words() -> None:
 
     assert (missing.status, document(missing)["code"]) == (401, "AUTHENTICATION_FAILURE")
     assert (wrong.status, document(wrong)["code"]) == (401, "INVALID_TOKEN")
-
-
-def test_a_write_costs_a_credit_per_ten_records() -> None:
-    limits = LimitOptions(total_per_minute=None, crm_credits_per_day=4, concurrency=None)
-    account = CrmAccount(limits=limits)
-    records = [{"Product_Name": f"P{i}"} for i in range(31)]
-
-    assert account.post(records).status == 201
-    refused = account.get(PRODUCTS, fields="id")
-
-    assert (refused.status, document(refused)["code"]) == (429, "TOO_MANY_REQUESTS")
-    assert "retry-after" not in refused.headers

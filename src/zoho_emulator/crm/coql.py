@@ -7,7 +7,7 @@ Comparison of text is exact but for case (zoho-facts §2.10 [U]); a null matches
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from zoho_emulator.crm.batch import body_of
@@ -93,7 +93,7 @@ def _matching(store: CrmStore, parsed: Query) -> list[Record]:
     found = [record for record in _candidates(store, parsed.where) if test(record)]
     found.sort(key=lambda record: record.id)
     for name, descending in reversed(parsed.order_by):
-        found.sort(key=lambda record, by=name: _rank(store, record, by), reverse=descending)  # type: ignore[misc]
+        found.sort(key=_ranking(store, name), reverse=descending)
     return found
 
 
@@ -131,9 +131,13 @@ def _row(store: CrmStore, record: Record, columns: Iterable[str]) -> JsonDocumen
     return row
 
 
-def _rank(store: CrmStore, record: Record, name: str) -> tuple[bool, Any]:
-    """Sort key of a cell: nulls first, text without regard to case."""
-    value = column(store, record, name)
-    if value is None or isinstance(value, list):
-        return (False, "")
-    return (True, value.casefold() if isinstance(value, str) else value)
+def _ranking(store: CrmStore, name: str) -> Callable[[Record], tuple[bool, Any]]:
+    """Sort key of a column: nulls first, text without regard to case."""
+
+    def rank(record: Record) -> tuple[bool, Any]:
+        value = column(store, record, name)
+        if value is None or isinstance(value, list):
+            return (False, "")
+        return (True, value.casefold() if isinstance(value, str) else value)
+
+    return rank

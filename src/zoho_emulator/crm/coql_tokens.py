@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from zoho_emulator.crm.errors import refusal
 from zoho_emulator.wire import ServiceError
@@ -32,7 +31,7 @@ _TOKEN = re.compile(
 class Token:
     """A word of the query and where it stands."""
 
-    kind: Literal["string", "number", "name", "keyword", "symbol", "end"]
+    kind: str  # string, number, name, keyword, symbol or end
     text: str
     at: int
 
@@ -52,8 +51,7 @@ def tokens(text: str) -> Iterator[Token]:
         if match.lastgroup == "name" and word.lower() in _KEYWORDS:
             yield Token("keyword", word.lower(), start)
         else:
-            # lastgroup is one of the pattern's own group names
-            yield Token(match.lastgroup, word, start)  # type: ignore[arg-type]
+            yield Token(match.lastgroup, word, start)
         at = match.end()
     yield Token("end", "", len(text))
 

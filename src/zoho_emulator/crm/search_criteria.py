@@ -25,6 +25,7 @@ Criterion = Callable[[Callable[[str], Any]], bool]
 LONGEST = 3_000
 MOST_CRITERIA = 15  # the documentation says 10, the error message 15 (zoho-facts §2.9)
 MOST_IN_VALUES = 100
+_ENDS = 2  # of a `between`
 
 _EXACT = frozenset({"equals", "not_equal", "in"})
 _ORDERED = frozenset({"greater_than", "less_than", "greater_equal", "less_equal", "between"})
@@ -142,7 +143,7 @@ def _split(value: str, *, several: bool) -> list[str]:
 
 
 def _test(field: Field, operator: str, texts: list[str]) -> Criterion:
-    if operator == "between" and len(texts) != 2:  # noqa: PLR2004 - between has two ends
+    if operator == "between" and len(texts) != _ENDS:
         raise _invalid(reason="between wants two values", api_name=field.api_name)
     wanted = [_comparable(field, text, operator) for text in texts]
 

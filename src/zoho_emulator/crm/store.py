@@ -5,33 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from zoho_emulator.clock import Clock
 from zoho_emulator.crm.fields import Field, compose
 from zoho_emulator.crm.index import SearchIndex, ValueIndex
 from zoho_emulator.crm.options import CrmOptions
+from zoho_emulator.ids import Ids
 
 if TYPE_CHECKING:
     from zoho_emulator.crm.bulk_jobs import BulkJob
     from zoho_emulator.crm.paging import PageToken
-
-
-class Clock(Protocol):
-    """The part of the emulator's clock that records need."""
-
-    def now(self) -> datetime:
-        """Emulated time, aware, UTC."""
-
-    def monotonic(self) -> float:
-        """Emulated seconds since some fixed moment."""
-
-
-class Ids(Protocol):
-    """Where identifiers come from."""
-
-    def next(self) -> str:
-        """A 19-digit string that nobody has yet; order says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
