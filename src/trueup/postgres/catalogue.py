@@ -1,0 +1,203 @@
+"""The product catalogue in Postgres, streamed.
+
+Each row travels as one JSON document in a COPY and is decoded straight into its type: no number
+passes through a float and memory does not grow with the catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any, Final, TypeVar
+
+import msgspec
+from psycopg import sql
+from psycopg_pool import ConnectionPool
+
+from trueup.domain.errors import CatalogueError
+from trueup.domain.package import OutlineRow, PackageRow
+from trueup.domain.records import TargetName
+from trueup.domain.states import ProductState
+from trueup.ports import CatalogueEntry
+from trueup.postgres.catalogue_source import OUTLINE, CatalogueSource
+
+_T = TypeVar("_T", bound=PackageRow | OutlineRow)
+
+# Neither sign occurs in the JSON that Postgres writes, so no document is ever quoted.
+_COLUMN: Final = "\x02"
+_DIGEST_BYTES: Final = 16
+
+_COPY: Final = sql.SQL("copy ({query}) to stdout (format csv, quote e'\\x01', delimiter e'\\x02')")
+_OUTLINE: Final = sql.SQL("select row_to_json(q) from ({rows}) as q")
+_SKUS: Final = sql.SQL("select json_build_array(q.id, q.sku) from ({rows}) as q")
+# What is remembered of a product is joined as one document per target, empty where there is none.
+_ENTRIES: Final = sql.SQL("""
+    select row_to_json(q),
+           case when crm.target is not null then json_build_object({crm}) end,
+           case when billing.target is not null then json_build_object({billing}) end
+    from ({rows}) as q
+    left join trueup.product_state as crm
+        on crm.offering_id = q.id and crm.target = 'crm'
+    left join trueup.product_state as billing
+        on billing.offering_id = q.id and billing.target = 'billing'
+    {some}
+    order by q.id""")
+_STATE_COLUMNS: Final = {"standing": "status", "revision": "row_revision"}
+_STATE_FIELDS: Final = (
+    "standing",
+    "revision",
+    "verified_at",
+    "last_success_at",
+    "last_attempt_at",
+    "failures",
+    "next_attempt_at",
+    "quarantined",
+    "last_error",
+)
+
+_AMOUNTS: Final = ("price", "base_price_zar", "promotion_price")
+
+_row: Final = msgspec.json.Decoder(PackageRow, float_hook=Decimal)
+_outline: Final = msgspec.json.Decoder(OutlineRow, float_hook=Decimal)
+_state: Final = msgspec.json.Decoder(ProductState)
+_pair: Final = msgspec.json.Decoder(tuple[str, str | None])
+_loose: Final = msgspec.json.Decoder()
+
+
+class PostgresCatalogue:
+    """The catalogue; read-only.
+
+    `columns` maps a column of ours to the column or SQL expression that it comes from; those left
+    out carry the same name. `digest_salt` goes into every revision: with another mapping, every
+    row counts as changed.
+    """
+
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        *,
+        table: str = "service_packages",
+        columns: Mapping[str, str] | None = None,
+        digest_salt: str = "",
+    ) -> None:
+        self._pool = pool
+        self._source = CatalogueSource(table, dict(columns or {}))
+        self._salt = digest_salt.encode()
+
+    @property
+    def ids(self) -> sql.Composable:
+        """A select of all ids, for the ledger, which must know who is missing."""
+        return self._source.ids
+
+    def check(self) -> None:
+        """Raise `CatalogueError` when the table or one of the columns is missing."""
+        with self._pool.connection() as connection:
+            self._source.check(connection)
+
+    def count(self) -> int:
+        """How many rows there are."""
+        query = sql.SQL("select count(*) from {}").format(self._source.name)
+        with self._pool.connection() as connection:
+            self._source.check(connection)
+            row = connection.execute(query).fetchone()
+        return int(row[0]) if row else 0
+
+    def outline(self) -> Iterator[OutlineRow]:
+        """The few columns of every row that facts about the whole catalogue need."""
+        query = _OUTLINE.format(rows=self._source.select(OUTLINE))
+        for line in self._lines(query):
+            yield _decode(_outline, line)
+
+    def entries(self, skus: Collection[str] = ()) -> Iterator[CatalogueEntry]:
+        """Every row, or those with these SKUs (trimmed, case-folded), in order of id.
+
+        The rows are those of one moment. Raises `CatalogueError` naming the column that is missing,
+        or the row and the column that cannot be read.
+        """
+        query = _ENTRIES.format(
+            rows=self._source.select(),
+            crm=_state_document("crm"),
+            billing=_state_document("billing"),
+            some=self._only(skus),
+        )
+        for line in self._lines(query):
+            row, crm, billing = line.split(_COLUMN.encode())
+            states = {TargetName.CRM: crm, TargetName.BILLING: billing}
+            yield CatalogueEntry(
+                _finite(_decode(_row, row)),
+                blake2b(row + self._salt, digest_size=_DIGEST_BYTES).hexdigest(),
+                {target: _state.decode(text) for target, text in states.items() if text},
+            )
+
+    def offering_ids(self, skus: Collection[str]) -> dict[str, list[str]]:
+        """The ids of the rows that carry each of these SKUs; an unknown SKU has none."""
+        wanted: dict[str, list[str]] = {_key_of(sku): [] for sku in skus}
+        query = _SKUS.format(rows=self._source.select(("id", "sku")))
+        for line in self._lines(query):
+            offering_id, sku = _pair.decode(line)
+            if sku is not None and (found := wanted.get(_key_of(sku))) is not None:
+                found.append(offering_id)
+        return {sku: sorted(wanted[_key_of(sku)]) for sku in skus}
+
+    def _only(self, skus: Collection[str]) -> sql.Composable:
+        if not skus:
+            return sql.SQL("")
+        ids = sorted({i for found in self.offering_ids(skus).values() for i in found})
+        return sql.SQL("where q.id = any({}::uuid[])").format(sql.Literal(ids))
+
+    def _lines(self, query: sql.Composable) -> Iterator[bytes]:
+        """The rows of a query as COPY sends them, one at a time, without the line's end."""
+        with self._pool.connection() as connection:
+            self._source.check(connection)
+            with connection.transaction(), connection.cursor() as cursor:
+                # A digest over a row must not depend on the zone in which its times are written.
+                connection.execute("set local time zone 'UTC'")
+                with cursor.copy(_COPY.format(query=query)) as copy:
+                    for line in copy:
+                        yield bytes(line).rstrip(b"\n")
+
+
+def _state_document(alias: str) -> sql.Composable:
+    """The arguments of json_build_object for a product's state."""
+    parts: list[sql.Composable] = []
+    for name in _STATE_FIELDS:
+        column = sql.Identifier(alias, _STATE_COLUMNS.get(name, name))
+        parts.extend((sql.Literal(name), column))
+    return sql.SQL(", ").join(parts)
+
+
+def _key_of(sku: str) -> str:
+    return sku.strip().casefold()
+
+
+def _decode(decoder: msgspec.json.Decoder[_T], line: bytes) -> _T:
+    try:
+        row = decoder.decode(line)
+    except msgspec.ValidationError as error:
+        raise _unreadable(line, str(error)) from error
+    return row
+
+
+def _finite(row: PackageRow) -> PackageRow:
+    """Refuse an amount that Postgres calls NaN or infinite: it compares as nothing sensible."""
+    for column in _AMOUNTS:
+        amount = getattr(row, column)
+        if amount is not None and not amount.is_finite():
+            raise _untrusted(row.id, column, f"{amount} is not an amount")
+    return row
+
+
+def _unreadable(line: bytes, reason: str) -> CatalogueError:
+    """Name the row and the column: `reason` ends in the path of what was wrong."""
+    document: dict[str, Any] = _loose.decode(line)
+    problem, _, path = reason.partition(" - at `$.")
+    column = path.rstrip("`").split(".")[0].split("[")[0] or "?"
+    return _untrusted(str(document.get("id")), column, problem)
+
+
+def _untrusted(offering_id: str, column: str, problem: str) -> CatalogueError:
+    return CatalogueError(
+        f"row {offering_id} of the catalogue, column {column}: {problem}",
+        remedy="correct the row, or map the column to an expression that reads it",
+    )
