@@ -32,18 +32,17 @@ class Comparison(NamedTuple):
 
     change: Change | None
     finding: Finding | None
-    exists: bool
 
 
 def compare_record(record: DesiredRecord, identity: Identity, policies: Policies) -> Comparison:
     """The change that one record needs, a finding when it cannot be told apart, or neither."""
     match = identity.match(record)
     if match.rivals:
-        return Comparison(None, _ambiguous(record, match), exists=True)
+        return Comparison(None, _ambiguous(record, match))
     if match.remote is None:
-        return Comparison(None if record.retiring else _create(record, match), None, exists=False)
+        return Comparison(None if record.retiring else _create(record, match), None)
     deltas = field_deltas(record.fields, match.remote.fields, policies[record.key.kind])
-    return Comparison(_existing(record, match, deltas), None, exists=True)
+    return Comparison(_existing(record, match, deltas), None)
 
 
 def _existing(record: DesiredRecord, match: Match, deltas: dict[str, FieldDelta]) -> Change | None:

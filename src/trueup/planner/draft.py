@@ -44,7 +44,6 @@ class ProductDraft:
     reading: Reading | None = None
     findings: list[Finding] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
-    exists: set[TargetName] = field(default_factory=set)
     unread: Mapping[TargetName, str] = field(default_factory=dict)
 
     def blocks(self, target: TargetName) -> Finding | None:
@@ -69,8 +68,6 @@ class ProductDraft:
             return Verdict(ProductStatus.DEFERRED, self.unread[target])
         if self.changes_at(target):
             return None
-        if isinstance(self.reading, Withdrawn) and target not in self.exists:
-            return Verdict(ProductStatus.SKIPPED)
         return Verdict(ProductStatus.UNCHANGED)
 
     @property
@@ -162,9 +159,7 @@ class Drafter:
         """Add to each draft what its records need."""
         identity = Identity(remotes, bindings, intents)
         for draft, record in part.desired:
-            change, finding, exists = compare_record(record, identity, self._policies)
-            if exists:
-                draft.exists.add(record.key.kind.target)
+            change, finding = compare_record(record, identity, self._policies)
             if change is not None:
                 draft.changes.append(change)
             if finding is not None:

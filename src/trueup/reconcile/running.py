@@ -20,6 +20,7 @@ from trueup.reconcile.applying import Brake, Lane
 from trueup.reconcile.scope import HeldLock, Scope, Workshop
 from trueup.reconcile.survey import Survey, survey
 
+REQUEST_COUNTS = ("oauth", "crm", "billing")
 _PASSES = 3  # a lost answer is looked up, and its dependants carried out, within the same run
 _UNCERTAIN = frozenset({Status.UNKNOWN, Status.STALE, Status.SKIPPED})
 
@@ -131,6 +132,7 @@ class _Running:
         self.stale = 0
         deadline = shop.limits.deadline
         self.ends_at = None if deadline is None else shop.clock.monotonic() + deadline
+        self.requests_before = dict(shop.requests())
 
     def go(self) -> None:
         """Look, apply, and look again at what became uncertain."""
@@ -146,6 +148,11 @@ class _Running:
             scope = replace(scope, skus=tuple(sorted(uncertain)), look=Look.EVERYTHING)
         if not self.order.scope.skus and self.order.scope.limit is None:
             self.shop.ledger.note_absences(self.record.run_id, self.lock.fence)
+
+    def requests(self) -> dict[str, int]:
+        """The requests that this run has sent, by target."""
+        before, now = self.requests_before, self.shop.requests()
+        return {name: now.get(name, 0) - before.get(name, 0) for name in REQUEST_COUNTS}
 
     def fatal(self) -> TrueupError | None:
         """Refused credentials or permissions: what a person must mend."""
@@ -294,7 +301,7 @@ def _ended(work: _Running, error: str | None, *, crashed: bool = False) -> Run:
         finished_at=work.shop.clock.now(),
         fingerprint=work.fingerprint,
         summary=tally.as_summary(),
-        requests=dict(work.shop.requests()),
+        requests=work.requests(),
         error=error or stopped or None,
         catalogue_size=work.catalogue_size,
     )

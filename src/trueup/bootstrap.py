@@ -1,0 +1,304 @@
+"""Settings become a wired `App`: the one place that knows every part.
+
+Nothing is opened before it is needed: a command that only reads the ledger needs no credentials,
+and one that only prints settings needs no database.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from trueup.domain.errors import CredentialsError, UsageError
+from trueup.domain.records import Kind, TargetName
+from trueup.domain.runs import Trigger
+from trueup.planner.due import LADDER
+from trueup.planner.reading import CatalogueRules
+from trueup.postgres.pool import open_pool
+from trueup.reconcile.scope import Limits, RunLock, Silence, Watcher, Workshop
+from trueup.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx2
+    from psycopg_pool import ConnectionPool
+
+    from trueup.ports import Target
+    from trueup.postgres.budget import PostgresBudget
+    from trueup.postgres.catalogue import PostgresCatalogue
+    from trueup.postgres.lease import PostgresLease
+    from trueup.postgres.ledger import PostgresLedger
+    from trueup.postgres.tokens import PostgresTokenStore
+    from trueup.zoho.http import Door
+    from trueup.zoho.wire import RequestEvent
+
+WORKSPACE = "default"
+_NEEDED = {
+    "client_id": "ZOHO_CLIENT_ID",
+    "client_secret": "ZOHO_CLIENT_SECRET",
+    "refresh_token": "ZOHO_REFRESH_TOKEN",
+    "org_id": "ZOHO_ORG_ID",
+}
+_SPARE_CONNECTIONS = 8  # a streamed catalogue, its look-ups, the heartbeat, and room
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> datetime:
+        """The current instant in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds that only ever grow."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+@dataclass
+class App:
+    """The parts, each made when it is first asked for. Use it inside `open_app`."""
+
+    settings: Settings
+    stack: ExitStack
+    clock: SystemClock = field(default_factory=SystemClock)
+    watcher: Watcher = field(default_factory=Silence)
+    transport: httpx2.BaseTransport | None = None
+    on_request: Callable[[RequestEvent], None] | None = None
+    person: bool = False
+
+    @cached_property
+    def database_url(self) -> str:
+        """The database; the embedded one is started, and left at the end."""
+        if self.settings.database_url:
+            return self.settings.database_url
+        from trueup.postgres.embedded import EmbeddedPostgres
+
+        return self.stack.enter_context(EmbeddedPostgres(self.settings.data_dir)).url
+
+    @cached_property
+    def bare_pool(self) -> ConnectionPool[Any]:
+        """Connections to the database, whatever schema it has."""
+        size = self.settings.concurrency + _SPARE_CONNECTIONS
+        return self.stack.enter_context(open_pool(self.database_url, size))
+
+    @cached_property
+    def pool(self) -> ConnectionPool[Any]:
+        """Connections to a database that has our schema; raises `SchemaError` otherwise."""
+        from trueup.postgres.migrate import require_current
+
+        with self.bare_pool.connection() as connection:
+            require_current(connection)
+        return self.bare_pool
+
+    @cached_property
+    def catalogue(self) -> PostgresCatalogue:
+        """The product catalogue."""
+        from trueup.postgres.catalogue import PostgresCatalogue
+
+        settings = self.settings
+        return PostgresCatalogue(
+            self.pool,
+            table=settings.catalogue_table,
+            columns=settings.columns,
+            digest_salt=f"{settings.mapping.digest()}/{settings.vat_basis}/{settings.vat_rate}",
+        )
+
+    @cached_property
+    def ledger(self) -> PostgresLedger:
+        """The memory between runs."""
+        from trueup.postgres.ledger import PostgresLedger
+
+        return PostgresLedger(self.pool, ladder=LADDER, catalogue_ids=self.catalogue.ids)
+
+    @cached_property
+    def budget(self) -> PostgresBudget:
+        """The rate limit shared by all processes."""
+        from trueup.postgres.budget import PostgresBudget
+
+        settings = self.settings
+        return PostgresBudget(
+            self.pool,
+            workspace=WORKSPACE,
+            limit=settings.rate_limit,
+            window=settings.rate_window,
+            daily_budget=settings.daily_budget,
+            daily_reserve=settings.daily_reserve,
+            concurrency=settings.concurrency,
+            sleep=self.clock.sleep,
+            person=self.person,
+        )
+
+    @cached_property
+    def tokens(self) -> PostgresTokenStore:
+        """The access token shared by all processes."""
+        from trueup.postgres.tokens import PostgresTokenStore
+        from trueup.postgres.vault import Vault, credentials_digest
+
+        settings = self.settings
+        return PostgresTokenStore(
+            self.pool,
+            Vault(secret_key(settings)),
+            workspace=WORKSPACE,
+            credentials_digest=credentials_digest(settings.client_id, settings.refresh_token),
+            sleep=self.clock.sleep,
+            cooldown_seconds=settings.oauth_cooldown,
+        )
+
+    @cached_property
+    def lease(self) -> PostgresLease:
+        """The lock that makes one run the only writer."""
+        from trueup.postgres.lease import PostgresLease
+
+        return PostgresLease(
+            self.pool,
+            f"{WORKSPACE}/run",
+            owner=secrets.token_hex(8),
+            seconds=self.settings.lease,
+        )
+
+    @cached_property
+    def door(self) -> Door:
+        """The one way out to Zoho; raises `CredentialsError` naming what is not set."""
+        from trueup.zoho.auth import Credentials
+        from trueup.zoho.http import Door
+        from trueup.zoho.regions import Hosts, region
+
+        settings = self.settings
+        require_credentials(settings)
+        door = Door.open(
+            credentials=Credentials(
+                settings.client_id, settings.client_secret, settings.refresh_token
+            ),
+            hosts=Hosts(region(settings.region), settings.accounts_url, settings.api_url),
+            budget=self.budget,
+            tokens=self.tokens,
+            clock=self.clock,
+            rng=random.Random(),  # noqa: S311 (it spreads retries; nothing secret depends on it)
+            transport=self.transport,
+            on_request=self.on_request,
+        )
+        self.stack.callback(door.close)
+        return door
+
+    @cached_property
+    def targets(self) -> Mapping[TargetName, Target]:
+        """CRM and Billing."""
+        from trueup.zoho.billing import BillingTarget
+        from trueup.zoho.crm import CrmTarget
+
+        settings = self.settings
+        return {
+            TargetName.CRM: CrmTarget(
+                self.door,
+                managed=settings.mapping.managed(Kind.CRM_PRODUCT),
+                clock=self.clock,
+                batch_size=settings.batch_size,
+            ),
+            TargetName.BILLING: BillingTarget(
+                self.door,
+                org_id=settings.org_id,
+                clock=self.clock,
+                currency=settings.currency,
+                tax_id=settings.tax_id or None,
+            ),
+        }
+
+    @property
+    def rules(self) -> CatalogueRules:
+        """How prices in the catalogue are to be understood."""
+        settings = self.settings
+        return CatalogueRules(
+            settings.currency, ZoneInfo(settings.timezone), settings.vat_basis, settings.vat_rate
+        )
+
+    @property
+    def limits(self) -> Limits:
+        """How much one run does."""
+        settings = self.settings
+        return Limits(
+            batch_size=settings.batch_size,
+            max_products=settings.max_products,
+            workers=settings.concurrency,
+            deadline=settings.run_deadline,
+            stale_after=timedelta(seconds=settings.stale_after),
+            rate=settings.rate_limit / settings.rate_window,
+        )
+
+    def workshop(self) -> Workshop:
+        """Everything that planning and running need."""
+        lock: RunLock = self.lease
+        return Workshop(
+            catalogue=self.catalogue,
+            targets=self.targets,
+            ledger=self.ledger,
+            lock=lock,
+            clock=self.clock,
+            mapping=self.settings.mapping,
+            rules=self.rules,
+            limits=self.limits,
+            new_run_id=new_run_id,
+            requests=lambda: self.door.requests,
+            watcher=self.watcher,
+        )
+
+
+@contextmanager
+def open_app(settings: Settings, **parts: Any) -> Iterator[App]:
+    """An app whose parts are closed at the end; `parts` replace fields of `App`."""
+    with ExitStack() as stack:
+        yield App(settings, stack, **parts)
+
+
+def require_credentials(settings: Settings) -> None:
+    """Raise `CredentialsError` naming every credential that is not set."""
+    missing = [env for name, env in _NEEDED.items() if not getattr(settings, name)]
+    if missing:
+        raise CredentialsError(
+            f"not set: {', '.join(missing)}",
+            "set them in the environment or in trueup.toml (`trueup auth url` starts the OAuth"
+            " flow); to try without an account, start `trueup emulator`",
+        )
+
+
+def new_run_id(trigger: Trigger, started: datetime) -> str:
+    """An id that sorts by time and says who asked."""
+    return f"{trigger.value}-{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+def secret_key(settings: Settings) -> str:
+    """The configured key, else the one in the data directory, which is made when it is missing."""
+    if settings.secret_key:
+        return settings.secret_key
+    file = settings.data_dir / "secret.key"
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            _make_key(file)
+        return file.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise UsageError(
+            f"the key {file} cannot be read or made: {error.strerror}",
+            "make the data directory writable, or set TRUEUP_SECRET_KEY",
+        ) from None
+
+
+def _make_key(file: Path) -> None:
+    """Made beside and then linked, so that another process never reads a half-written key."""
+    draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
+    with suppress(FileExistsError):
+        file.hardlink_to(draft)
+    draft.unlink()
