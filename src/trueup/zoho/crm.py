@@ -1,0 +1,241 @@
+"""Zoho CRM as a target: one `Products` record per product (zoho-facts §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from trueup.domain.changes import Action, Change
+from trueup.domain.errors import (
+    RecordError,
+    RejectedError,
+    ScopeError,
+    TargetDownError,
+    UsageError,
+)
+from trueup.domain.records import (
+    FieldSpec,
+    Intent,
+    Kind,
+    RecordKey,
+    RemoteRecord,
+    Schema,
+    TargetName,
+)
+from trueup.ports import Clock, Written
+from trueup.zoho import coql, crm_answers
+from trueup.zoho.codec import crm_specs, identifier, read_crm, text, write_crm
+from trueup.zoho.http import Answer, Door, Safety
+from trueup.zoho.paging import crm_rows, rows_of
+from trueup.zoho.refusals import reading
+
+BASE = "/crm/v8"
+PRODUCTS = f"{BASE}/Products"
+MOST_PER_REQUEST = 100  # zoho-facts §2.4
+MOST_FIELDS = 50  # zoho-facts §2.7
+_ALWAYS = ("id", "Product_Name", "Product_Code", "Modified_Time")
+
+Result = Written | RecordError
+
+
+class CrmTarget:
+    """The `Target` for CRM.
+
+    `managed` are the fields that we may read and write; those that the organisation lacks are
+    never asked for nor sent. `trigger` None leaves out the key, so that all workflows run; an
+    empty list runs none (zoho-facts §2.3).
+    """
+
+    name = TargetName.CRM
+
+    def __init__(
+        self,
+        door: Door,
+        *,
+        managed: Sequence[str],
+        clock: Clock,
+        own_id_field: str = "ct_service_package_id",
+        batch_size: int = 20,
+        trigger: Sequence[str] | None = None,
+    ) -> None:
+        self._door = door
+        self._managed = tuple(dict.fromkeys(managed))
+        self._clock = clock
+        self._own_id_field = own_id_field
+        self._batch_size = max(1, min(batch_size, MOST_PER_REQUEST))
+        self._trigger = trigger
+        self._schema: Schema | None = None
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def schema(self) -> Schema:
+        """The fields of Products, asked once per instance (zoho-facts §2.2)."""
+        if self._schema is None:
+            path = f"{BASE}/settings/fields"
+            with reading(path):
+                answer = self._door.send(self.name, "GET", path, params={"module": "Products"})
+            document = answer.document if isinstance(answer.document, Mapping) else {}
+            specs = crm_specs(document)
+            if "Product_Name" not in specs:
+                # Metadata answers 204 for some modules (zoho-facts §2.2): not "has no fields".
+                raise TargetDownError("CRM does not describe the fields of Products")
+            details = {"fields_read_at": self._clock.now().isoformat(), "fields": len(specs)}
+            self._schema = Schema({Kind.CRM_PRODUCT: specs}, details)
+        return self._schema
+
+    def records(self, kind: Kind) -> Iterator[RemoteRecord]:
+        """Every product of the organisation, active or not."""
+        if kind is not Kind.CRM_PRODUCT:
+            return
+        params = {"fields": ",".join(self._columns())}
+        for row in crm_rows(self._door, PRODUCTS, params):
+            yield self._record(row)
+
+    def find(self, intents: Sequence[Intent]) -> list[RemoteRecord]:
+        """The records that carry these codes, by COQL: the search index lags (zoho-facts §2.9).
+
+        Where the organisation refuses the query, the listing answers instead.
+        """
+        codes = list(dict.fromkeys(intent.key.code for intent in intents if intent.key.code))
+        wanted = frozenset(codes)
+        try:
+            rows = [
+                row
+                for start in range(0, len(codes), coql.MOST_VALUES)
+                for row in self._query(codes[start : start + coql.MOST_VALUES])
+            ]
+        except (RejectedError, ScopeError):
+            return [r for r in self.records(Kind.CRM_PRODUCT) if r.code in wanted]
+        # COQL compares without regard to case, we do not (zoho-facts §2.10).
+        return [r for r in map(self._record, rows) if r.code in wanted]
+
+    def _query(self, codes: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        path, offset, more = f"{BASE}/coql", 0, True
+        while more:
+            body = {"select_query": coql.by_code(codes, self._columns(), offset)}
+            answer = self._door.send(self.name, "POST", path, body=body)
+            if (
+                answer.document is None
+            ):  # believed wrongly, "none" would make a duplicate: ask again
+                answer = self._door.send(self.name, "POST", path, body=body)
+            if answer.document is None:
+                return
+            rows = rows_of(answer.document, "data", path)
+            yield from rows
+            info = answer.document.get("info")
+            more = isinstance(info, Mapping) and bool(info.get("more_records")) and bool(rows)
+            offset += len(rows)
+
+    def _specs(self) -> Mapping[str, FieldSpec]:
+        return self.schema().kinds[Kind.CRM_PRODUCT]
+
+    def _columns(self) -> list[str]:
+        specs = self._specs()
+        wanted = [*self._managed, self._own_id_field]
+        columns = list(dict.fromkeys([*_ALWAYS, *(name for name in wanted if name in specs)]))
+        if len(columns) > MOST_FIELDS:
+            raise UsageError(
+                f"CRM lets us read {MOST_FIELDS} fields at once, and {len(columns)} are mapped",
+                "Map fewer CRM fields in trueup.toml",
+            )
+        return columns
+
+    def _record(self, row: Mapping[str, Any]) -> RemoteRecord:
+        specs = self._specs()
+        return RemoteRecord(
+            kind=Kind.CRM_PRODUCT,
+            remote_id=identifier(row.get("id")),
+            code=text(row.get("Product_Code")),
+            fields=read_crm(row, specs, [name for name in self._managed if name in specs]),
+            own_id=text(row.get(self._own_id_field)),
+            version=text(row.get("Modified_Time")),
+        )
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def group(self, changes: Sequence[Change]) -> list[list[Change]]:
+        """Creates together and updates together, at most a batch in each request.
+
+        Two changes of one record stay in their order and never share a request.
+        """
+        done: list[list[Change]] = []
+        filling: dict[bool, list[Change]] = {}
+        for change in changes:
+            for creating, batch in list(filling.items()):
+                if any(_same_record(change, other) for other in batch):
+                    done.append(filling.pop(creating))
+            batch = filling.setdefault(change.action is Action.CREATE, [])
+            batch.append(change)
+            if len(batch) == self._batch_size:
+                done.append(filling.pop(change.action is Action.CREATE))
+        return [*done, *filling.values()]
+
+    def apply(
+        self, changes: Sequence[Change], remote_id: Callable[[RecordKey], str | None]
+    ) -> list[Result]:
+        """Carry out one group with one request; the result of each record is its own."""
+        creating = [change.action is Action.CREATE for change in changes]
+        writing = [change for change in changes if change.writes or change.action is Action.CREATE]
+        if any(creating) and not all(creating):
+            groups = self.group(changes)
+            by_id = {
+                id(c): r for g in groups for c, r in zip(g, self.apply(g, remote_id), strict=True)
+            }
+            return [by_id[id(change)] for change in changes]
+        sent = iter(self._send(writing) if writing else [])
+        written = {id(change) for change in writing}
+        return [next(sent) if id(c) in written else Written(c.remote_id) for c in changes]
+
+    def _send(self, changes: Sequence[Change]) -> list[Result]:
+        creating = changes[0].action is Action.CREATE
+        try:
+            answer = self._request(changes, creating=creating)
+        except RejectedError as error:
+            return self._one_by_one(changes, error)
+        except RecordError as error:
+            return [error for _ in changes]
+        found = crm_answers.results(changes, answer)
+        if found is None:
+            return self._one_by_one(changes, crm_answers.refusal(answer))
+        return found
+
+    def _one_by_one(self, changes: Sequence[Change], error: RecordError) -> list[Result]:
+        """The whole request was refused, so nothing was carried out: find out whose fault it is."""
+        if len(changes) == 1:
+            return [error]
+        return [result for change in changes for result in self._send([change])]
+
+    def _request(self, changes: Sequence[Change], *, creating: bool) -> Answer:
+        specs = self._specs()
+        rows = [write_crm(change.after, specs, creating=creating) for change in changes]
+        if not creating:
+            rows = [{"id": c.remote_id, **row} for c, row in zip(changes, rows, strict=True)]
+        body: dict[str, Any] = {"data": rows}
+        if self._trigger is not None:
+            body["trigger"] = list(self._trigger)
+        return self._door.send(
+            self.name,
+            "POST" if creating else "PUT",
+            PRODUCTS,
+            safety=Safety.CREATE if creating else Safety.SAME,
+            body=body,
+            headers={} if creating else _unmodified_since(changes),
+        )
+
+
+def _same_record(one: Change, other: Change) -> bool:
+    return one.key == other.key or bool(one.remote_id and one.remote_id == other.remote_id)
+
+
+def _unmodified_since(changes: Sequence[Change]) -> dict[str, str]:
+    """Refuse what somebody edited after the newest version that the plan saw (zoho-facts §2.4).
+
+    One header serves the whole request, so it can only name the newest of the versions: an edit
+    between a record's own version and that moment passes, one after it does not.
+    """
+    try:
+        moments = {datetime.fromisoformat(c.version): c.version for c in changes}
+        return {"If-Unmodified-Since": moments[max(moments)]}
+    except (ValueError, TypeError):
+        return {}

@@ -1,0 +1,52 @@
+"""Permissions: which ones Trueup asks for, and which one a call needs (zoho-facts §1.6)."""
+
+from __future__ import annotations
+
+import re
+
+_CRM_SCOPES = (
+    "ZohoCRM.modules.products.READ",
+    "ZohoCRM.modules.products.CREATE",
+    "ZohoCRM.modules.products.UPDATE",
+    "ZohoCRM.settings.fields.READ",
+    "ZohoCRM.coql.READ",
+    "ZohoCRM.org.READ",
+)
+_BILLING_SCOPES = tuple(
+    f"ZohoSubscriptions.{area}.{operation}"
+    for area in ("products", "plans", "items")
+    for operation in ("CREATE", "READ", "UPDATE")
+)
+
+# Everything that a run and the preflight need, and nothing more.
+SCOPES: tuple[str, ...] = (*_CRM_SCOPES, *_BILLING_SCOPES, "ZohoSubscriptions.settings.READ")
+
+_OPERATIONS = {"GET": "READ", "POST": "CREATE", "PUT": "UPDATE", "DELETE": "DELETE"}
+
+# First match wins. `{op}` is the operation of the method: marking a Billing record active or
+# inactive is a POST and wants CREATE, not UPDATE (zoho-facts §1.6).
+_NEEDED: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"/crm/v\d+/settings/fields"), "ZohoCRM.settings.fields.READ"),
+    (re.compile(r"/crm/v\d+/settings/modules"), "ZohoCRM.settings.modules.READ"),
+    (re.compile(r"/crm/v\d+/org"), "ZohoCRM.org.READ"),
+    (re.compile(r"/crm/v\d+/coql"), "ZohoCRM.coql.READ"),
+    (re.compile(r"/crm/v\d+/Products/search"), "ZohoSearch.securesearch.READ"),
+    (re.compile(r"/crm/v\d+/Products"), "ZohoCRM.modules.products.{op}"),
+    (re.compile(r"/crm/v\d+/upload"), "ZohoFiles.files.ALL"),
+    (re.compile(r"/crm/bulk/"), "ZohoCRM.bulk.{op}"),
+    (
+        re.compile(r"/billing/v1/(?P<area>products|plans|items|addons)"),
+        "ZohoSubscriptions.{area}.{op}",
+    ),
+    (re.compile(r"/billing/"), "ZohoSubscriptions.settings.READ"),
+)
+
+
+def needed(method: str, path: str) -> str:
+    """The permission that this call needs; empty for a path that is not ours."""
+    for pattern, scope in _NEEDED:
+        match = pattern.match(path)
+        if match is not None:
+            area = match.groupdict().get("area", "")
+            return scope.format(op=_OPERATIONS.get(method, "ALL"), area=area)
+    return ""
