@@ -72,11 +72,15 @@ def read_body(
         if name not in known and options.unknown_fields == "refuse":
             refuse_value(name)
     for name in required:
-        if name not in body or body[name] == "" or body[name] == []:
+        if name not in body or _is_empty(body[name]):
             refuse_value(name, 4)
     return {
         name: _checked(known[name], value, options) for name, value in body.items() if name in known
     }
+
+
+def _is_empty(value: object) -> bool:
+    return value == [] or (isinstance(value, str) and not value.strip())
 
 
 def _checked(field: Field, value: object, options: BillingOptions) -> Any:
