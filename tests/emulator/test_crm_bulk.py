@@ -287,3 +287,19 @@ def test_an_upload_wants_its_headers_and_a_zip() -> None:
     assert document(uploaded(account, b"plain"))["code"] == "INVALID_FILE_FORMAT"
     assert uploaded(account, content, **{"x-crm-org": "1"}).status == 400
     assert uploaded(account, content, **{"content-type": "text/csv"}).status == 400
+
+
+@pytest.mark.parametrize(
+    "files",
+    [{"products.csv": b"\xff\xfe"}, {"a.csv": b"a", "b.csv": b"b"}, {"products.txt": b"a"}],
+)
+def test_an_archive_that_is_not_one_readable_csv_is_refused(files: dict[str, bytes]) -> None:
+    account, packed = CrmAccount(), io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    file_id = document(uploaded(account, packed.getvalue()))["details"]["file_id"]
+
+    answer = asked_to_write(account, "insert", [["Product_Name"], ["x"]], file_id=file_id)
+
+    assert document(answer)["code"] == "FILE_NOT_SUPPORTED"

@@ -35,6 +35,18 @@ def body_of(request: Request) -> Mapping[str, Any]:
     return body
 
 
+def object_in(parent: object, key: str) -> Mapping[str, Any]:
+    """The object under `key`; an empty one for anything else, so that what it lacks is named."""
+    found = parent.get(key) if isinstance(parent, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def list_in(parent: object, key: str) -> list[Any]:
+    """The list under `key`; an empty one for anything else."""
+    found = parent.get(key) if isinstance(parent, dict) else None
+    return found if isinstance(found, list) else []
+
+
 def records_in(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """The records of a write body, 1 to 100 of them (zoho-facts §2.3)."""
     if "data" not in body:

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from zoho_emulator.crm.batch import body_of
+from zoho_emulator.crm.batch import body_of, list_in, object_in
 from zoho_emulator.crm.bulk_jobs import (
     BulkJob,
     BulkResult,
@@ -48,7 +48,7 @@ def create_read_job(world: World, request: Request) -> Response:
     wanted = body.get("query")
     if not isinstance(wanted, dict):
         raise refusal(400, "QUERY_NOT_SUPPORTED", "the query is missing")
-    if (wanted.get("module") or {}).get("api_name") != "Products":
+    if object_in(wanted, "module").get("api_name") != "Products":
         raise refusal(400, "MODULE_NOT_SUPPORTED", "the module is not supported")
     names = _columns(store, wanted.get("fields"))
     test = _criteria(store, wanted.get("criteria"))
@@ -110,8 +110,8 @@ def _columns(store: CrmStore, wanted: object) -> list[str]:
 def _page(store: CrmStore, wanted: Mapping[str, Any]) -> int:
     token = wanted.get("page_token")
     if token is None:
-        page = wanted.get("page") or 1
-        if not isinstance(page, int) or not 1 <= page <= MOST_PAGES:
+        page = wanted.get("page", 1)
+        if isinstance(page, bool) or not isinstance(page, int) or not 1 <= page <= MOST_PAGES:
             raise refusal(400, "PAGE_RANGE_EXCEEDED", "page range exceeded", max_limit=MOST_PAGES)
         return page
     before = next((job for job in store.jobs.values() if _leads_to(job, token)), None)
@@ -167,16 +167,16 @@ def _criteria(store: CrmStore, criteria: object) -> Test:
     if "group" not in criteria:
         return _comparison(store, criteria)
     operator = criteria.get("group_operator")
-    if operator not in {"and", "or"}:
+    if operator not in ("and", "or"):
         text = "group operator not supported"
         raise refusal(400, "GROUP_OPERATOR_NOT_SUPPORTED", text, group_operator=operator)
-    tests = [_criteria(store, part) for part in criteria["group"]]
+    tests = [_criteria(store, part) for part in list_in(criteria, "group")]
     combine = all if operator == "and" else any
     return lambda record: combine(test(record) for test in tests)
 
 
 def _comparison(store: CrmStore, criterion: Mapping[str, Any]) -> Test:
-    name = str((criterion.get("field") or {}).get("api_name"))
+    name = str(object_in(criterion, "field").get("api_name"))
     if name not in store.fields:
         text = "field in criteria not available"
         raise refusal(400, "FIELD_IN_CRITERIA_NOT_AVAILABLE", text, field={"api_name": name})

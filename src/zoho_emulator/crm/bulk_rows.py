@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from zoho_emulator.crm.batch import list_in, object_in
 from zoho_emulator.crm.errors import refusal
 from zoho_emulator.crm.records import insert_one, update_one
 from zoho_emulator.crm.store import Record
@@ -50,33 +51,42 @@ class Outcome:
 def plan_of(store: CrmStore, body: Mapping[str, Any]) -> Plan:
     """The job that a request describes; raises `ServiceError` for what it lacks."""
     operation = body.get("operation")
-    if operation not in {"insert", "update", "upsert"}:
+    if operation not in ("insert", "update", "upsert"):
         raise _missing("operation")
-    resources = body.get("resource")
-    if not isinstance(resources, list) or len(resources) != 1:
+    resources = list_in(body, "resource")
+    if len(resources) != 1 or not isinstance(resources[0], dict):
         raise _missing("resource")
     resource = resources[0]
-    if (resource.get("module") or {}).get("api_name") != "Products":
+    if object_in(resource, "module").get("api_name") != "Products":
         text = "Requested module is not available."
         raise refusal(400, "MODULE_NOT_AVAILABLE", text)
-    mappings = tuple(_mapped(store, one) for one in resource.get("field_mappings") or ())
-    named = next(
-        (m.get("find_by") for m in resource.get("field_mappings") or () if m.get("find_by")), None
+    mappings = list_in(resource, "field_mappings")
+    mapped = tuple(_mapped(store, mapping) for mapping in mappings)
+    if operation == "insert" and not _names_mandatory(store, mapped):
+        text = "All mandatory fields are not mapped for the layout"
+        raise refusal(400, "MANDATORY_FIELDS_NOT_MAPPED", text)
+    return Plan(
+        operation,
+        str(resource.get("file_id")),
+        mapped,
+        _find_by(store, operation, [resource, *mappings]),
+        bool(resource.get("ignore_empty", body.get("ignore_empty", False))),
     )
-    find_by = resource.get("find_by") or named
+
+
+def _find_by(store: CrmStore, operation: str, described: Sequence[Mapping[str, Any]]) -> str | None:
+    """The key named by the resource or by one of its mappings; only an insert can do without."""
+    find_by = next((str(one["find_by"]) for one in described if one.get("find_by")), None)
     if operation != "insert" and find_by is None:
         raise refusal(400, "MISSING_REQUIRED_KEY", "Required key find_by is not available")
     if find_by is not None and not _findable(store, find_by):
         raise refusal(400, "INVALID_DATA", "find_by is not a unique field", api_name=find_by)
-    mapped = {mapping.api_name for mapping in mappings}
-    lacking = [
-        f.api_name for f in store.fields.values() if f.mandatory and f.api_name not in mapped
-    ]
-    if operation == "insert" and lacking:
-        text = "All mandatory fields are not mapped for the layout"
-        raise refusal(400, "MANDATORY_FIELDS_NOT_MAPPED", text)
-    ignore = bool(resource.get("ignore_empty", body.get("ignore_empty", False)))
-    return Plan(operation, str(resource.get("file_id")), mappings, find_by, ignore)
+    return find_by
+
+
+def _names_mandatory(store: CrmStore, mapped: Sequence[Mapped]) -> bool:
+    names = {mapping.api_name for mapping in mapped}
+    return names.issuperset(f.api_name for f in store.fields.values() if f.mandatory)
 
 
 def write_row(store: CrmStore, plan: Plan, row: list[str]) -> Outcome:
@@ -114,15 +124,16 @@ def _existing(store: CrmStore, plan: Plan, given: Mapping[str, Any]) -> Record |
     return store.records[held[0]] if held else None
 
 
-def _mapped(store: CrmStore, mapping: Mapping[str, Any]) -> Mapped:
-    name, index = mapping.get("api_name"), mapping.get("index")
+def _mapped(store: CrmStore, mapping: object) -> Mapped:
+    described = mapping if isinstance(mapping, dict) else {}
+    name, index = str(described.get("api_name")), described.get("index")
     if name not in store.fields:
         text = f"invalid mapping. invalid api_name {name}."
         raise refusal(400, "INVALID_FIELD", text)
-    if not isinstance(index, int):
+    if not isinstance(index, int) or index < 0:
         text = f"required key index for field {name} is not found in request body."
         raise refusal(400, "COLUMN_INDEX_NOT_FOUND", text)
-    return Mapped(str(name), index, mapping.get("format") or "MM/dd/yyyy")
+    return Mapped(name, index, str(described.get("format") or "MM/dd/yyyy"))
 
 
 def _findable(store: CrmStore, name: str) -> bool:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from zoho_emulator.crm.batch import body_of
+from zoho_emulator.crm.batch import body_of, list_in
 from zoho_emulator.crm.bulk_jobs import (
     BulkResult,
     add_job,
@@ -50,7 +50,7 @@ def write_job(world: World, request: Request, job_id: str) -> Response:
     state = _STATES[job.stage(store.clock.monotonic())]
     figures = job.result.figures if job.result else {}
     asked = job.asked["resource"][0]
-    file: JsonDocument = {"status": state, "name": (asked.get("file_names") or ["data.csv"])[0]}
+    file: JsonDocument = {"status": state, "name": (list_in(asked, "file_names") or [""])[0]}
     resource = {
         "status": state,
         "type": "data",
@@ -84,15 +84,23 @@ def _rows(store: CrmStore, file_id: str) -> list[list[str]]:
     content = store.uploads.get(file_id)
     if content is None:
         raise refusal(400, "FILE_NOT_FOUND", "file not found")
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        names = archive.namelist()
-        if len(names) != 1 or not names[0].endswith(".csv"):
-            raise refusal(400, "FILE_NOT_SUPPORTED", "File not supported for bulk write")
-        text = archive.read(names[0]).decode("utf-8-sig")
-    rows = list(csv.reader(io.StringIO(text, newline="")))[1:]
+    try:
+        rows = _unpacked(content)
+    except (zipfile.BadZipFile, csv.Error, ValueError) as error:
+        raise refusal(400, "FILE_NOT_SUPPORTED", "File not supported for bulk write") from error
     if len(rows) > MOST_ROWS:
         raise refusal(400, "INVALID_DATA", "too many rows", maximum_length=MOST_ROWS)
     return rows
+
+
+def _unpacked(content: bytes) -> list[list[str]]:
+    """The rows below the heading; raises `ValueError` for anything but one CSV file in UTF-8."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = archive.namelist()
+        if len(names) != 1 or not names[0].endswith(".csv"):
+            raise ValueError(f"one CSV file wanted, not {names}")
+        text = archive.read(names[0]).decode("utf-8-sig")
+    return list(csv.reader(io.StringIO(text, newline="")))[1:]
 
 
 def _write(store: CrmStore, plan: Plan, rows: list[list[str]]) -> BulkResult:
