@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.emulator import Caller
 
+from support.emulator import Caller
 from zoho_emulator.app import Emulator
 from zoho_emulator.billing.options import BillingOptions
 from zoho_emulator.clock import ManualClock

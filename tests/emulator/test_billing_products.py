@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.emulator import Caller
 
+from support.emulator import Caller
 from zoho_emulator.app import Emulator
 from zoho_emulator.billing.options import BillingOptions
 from zoho_emulator.clock import ManualClock

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from support.emulator import Caller
 
+from support.emulator import Caller
 from zoho_emulator.app import Emulator
 from zoho_emulator.clock import ManualClock
 from zoho_emulator.options import Options

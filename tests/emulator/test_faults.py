@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from support.emulator import Caller, EmulatorTransport
 
+from support.emulator import Caller, EmulatorTransport
 from zoho_emulator.app import Emulator
 from zoho_emulator.clock import ManualClock
 from zoho_emulator.faults import FaultScriptError, parse_script

@@ -7,8 +7,8 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.emulator import Caller
 
+from support.emulator import Caller
 from zoho_emulator.app import Emulator
 from zoho_emulator.clock import ManualClock, ScaledClock
 from zoho_emulator.ids import Ids

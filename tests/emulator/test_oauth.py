@@ -7,8 +7,8 @@ import re
 from urllib.parse import urlencode
 
 import pytest
-from support.emulator import Caller
 
+from support.emulator import Caller
 from zoho_emulator.app import Emulator
 from zoho_emulator.clock import ManualClock
 from zoho_emulator.oauth.options import OAuthOptions

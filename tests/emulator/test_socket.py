@@ -17,8 +17,8 @@ from typing import Any, Self
 
 import httpx2
 import pytest
-from support.emulator import SOURCE, emulator_process
 
+from support.emulator import SOURCE, emulator_process
 from zoho_emulator.options import LimitOptions, Options
 
 PATH = "/billing/v1/products"

@@ -130,9 +130,12 @@ def emulator_process(
     `folder` is where its option and fault files are put; a temporary one unless named.
     """
     if folder is None:
-        with TemporaryDirectory() as name, emulator_process(
-            options=options, faults=faults, seed=seed, time_scale=time_scale, folder=Path(name)
-        ) as found:
+        with (
+            TemporaryDirectory() as name,
+            emulator_process(
+                options=options, faults=faults, seed=seed, time_scale=time_scale, folder=Path(name)
+            ) as found,
+        ):
             yield found
         return
     command = [sys.executable, "-m", "zoho_emulator", "--port", "0", "--json"]
