@@ -106,7 +106,7 @@ class PostgresBench:
     def sql(self, query: str, *given: Any) -> list[Any]:
         """Run a statement and return its rows, if it has any."""
         with self.pool.connection() as connection:
-            cursor = connection.execute(query, given)  # type: ignore[arg-type] # tests' own SQL
+            cursor = connection.execute(query, given)
             return cursor.fetchall() if cursor.description else []
 
 

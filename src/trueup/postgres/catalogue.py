@@ -29,7 +29,7 @@ _COLUMN: Final = "\x02"
 _DIGEST_BYTES: Final = 16
 
 _COPY: Final = sql.SQL("copy ({query}) to stdout (format csv, quote e'\\x01', delimiter e'\\x02')")
-_OUTLINE: Final = sql.SQL("select row_to_json(q) from ({rows}) as q")
+_OUTLINE: Final = sql.SQL("select row_to_json(q) from ({rows}) as q order by q.id")
 _SKUS: Final = sql.SQL("select json_build_array(q.id, q.sku) from ({rows}) as q")
 # What is remembered of a product is joined as one document per target, empty where there is none.
 _ENTRIES: Final = sql.SQL("""
@@ -104,7 +104,7 @@ class PostgresCatalogue:
         return int(row[0]) if row else 0
 
     def outline(self) -> Iterator[OutlineRow]:
-        """The few columns of every row that facts about the whole catalogue need."""
+        """The few columns of every row that facts about the whole catalogue need, by id."""
         query = _OUTLINE.format(rows=self._source.select(OUTLINE))
         for line in self._lines(query):
             yield _decode(_outline, line)

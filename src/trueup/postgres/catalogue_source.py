@@ -1,8 +1,8 @@
 """Which table, and which of its columns, the catalogue is read from.
 
 Another catalogue is a matter of configuration: each of our columns comes from a column of the same
-name, or from what the configuration says instead, a column or an SQL expression over the table.
-Expressions are the operator's own words and run as they are.
+name, or from what the configuration says instead: a column, spelled as SQL wants it, or an SQL
+expression over the table. These are the operator's own words and run as they are.
 """
 
 from __future__ import annotations
@@ -52,10 +52,8 @@ class CatalogueSource:
 
     def expression(self, column: str) -> sql.Composable:
         """Where one of our columns comes from."""
-        source = self.columns.get(column, column)
-        if source.isidentifier():
-            return sql.Identifier(source)
-        return sql.SQL(source)
+        source = self.columns.get(column)
+        return sql.Identifier(column) if source is None else sql.SQL(source)
 
     def select(self, columns: tuple[str, ...] = COLUMNS) -> sql.Composable:
         """A select of our columns under our names."""

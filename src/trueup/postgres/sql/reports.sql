@@ -1,0 +1,90 @@
+-- name: standings
+select coalesce(crm.status, 'pending'), coalesce(billing.status, 'pending'), count(*)
+from (select distinct offering_id from trueup.product_state) as known
+left join trueup.product_state as crm
+    on crm.offering_id = known.offering_id and crm.target = 'crm'
+left join trueup.product_state as billing
+    on billing.offering_id = known.offering_id and billing.target = 'billing'
+group by 1, 2
+order by 1, 2
+
+-- name: oldest_verification
+select min(verified_at) from trueup.product_state where status <> 'pending'
+
+-- name: quarantined
+select count(distinct offering_id) from trueup.product_state where quarantined
+
+-- name: failing
+select state.offering_id::text, coalesce(package.sku, state.sku),
+       coalesce(package.name, '')::text, target, last_error, failures, last_attempt_at,
+       next_attempt_at, quarantined, last_success_at
+from trueup.product_state as state
+left join public.service_packages as package on package.id = state.offering_id
+where state.status = any(%(statuses)s::text[])
+order by failures desc, last_attempt_at desc, state.offering_id, target
+limit %(limit)s
+
+-- name: runs
+select run_id, trigger, state, started_at, finished_at, fingerprint, summary::text, requests::text,
+       error, catalogue_size, resumes
+from trueup.run
+order by started_at desc, run_id
+limit %(limit)s
+
+-- name: find_runs
+select run_id, trigger, state, started_at, finished_at, fingerprint, summary::text, requests::text,
+       error, catalogue_size, resumes
+from trueup.run
+where run_id = %(run_id)s or starts_with(run_id, %(run_id)s)
+order by run_id <> %(run_id)s, started_at desc
+limit 2
+
+-- name: outcomes
+select run_id, at, target, kind, code, sku, owner, action, reason, deltas::text, status, remote_id,
+       error_code, detail
+from trueup.change_history
+where run_id = %(run_id)s
+order by id
+
+-- name: history
+select run_id, at, target, kind, code, sku, owner, action, reason, deltas::text, status, remote_id,
+       error_code, detail
+from trueup.change_history
+where sku_key = %(sku_key)s
+   or owner in (select owner from trueup.change_history
+                where sku_key = %(sku_key)s and owner <> '')
+order by id desc
+limit %(limit)s
+
+-- name: trends
+with figures as (
+    select run.run_id, run.started_at, run.state, run.requests,
+           greatest(0, extract(epoch from run.finished_at - run.started_at) * 1000)::bigint
+               as duration_ms,
+           coalesce(changes.applied, 0) as applied, coalesce(changes.failed, 0) as failed,
+           coalesce(calls.throttled, 0) as throttled
+    from trueup.run as run
+    left join lateral (
+        select count(*) filter (where status = 'applied') as applied,
+               count(*) filter (where status <> 'applied') as failed
+        from trueup.change_history where change_history.run_id = run.run_id
+    ) as changes on true
+    left join lateral (
+        select sum(throttled)::bigint as throttled
+        from trueup.call_by_run where call_by_run.run_id = run.run_id
+    ) as calls on true
+    where run.started_at >= %(since)s
+)
+select run_id, started_at, state, coalesce(duration_ms, 0), applied, failed,
+       coalesce((select sum(value::bigint) from jsonb_each_text(requests)), 0)::bigint, throttled
+from figures
+order by started_at, run_id
+
+-- name: most_failing
+select (array_agg(sku order by id desc))[1], owner, count(*), max(at),
+       (array_agg(detail order by id desc))[1]
+from trueup.change_history
+where status in ('rejected', 'failed', 'unknown', 'stale') and at >= %(since)s
+group by owner, case when owner = '' then sku_key end
+order by count(*) desc, max(at) desc
+limit %(limit)s
