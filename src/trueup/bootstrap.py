@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from trueup.domain.errors import CredentialsError, UsageError
+from trueup.domain.errors import CredentialsError, DatabaseUnavailableError, UsageError
 from trueup.domain.records import Kind, TargetName
 from trueup.domain.runs import Trigger
 from trueup.planner.due import LADDER
 from trueup.planner.reading import CatalogueRules
-from trueup.postgres.pool import open_pool
+from trueup.postgres.pool import open_pool, unavailable
 from trueup.reconcile.scope import Limits, RunLock, Silence, Watcher, Workshop
 from trueup.settings import Settings
 
@@ -302,3 +302,18 @@ def _make_key(file: Path) -> None:
     with suppress(FileExistsError):
         file.hardlink_to(draft)
     draft.unlink()
+
+
+def explain_database_error(error: Exception) -> DatabaseUnavailableError:
+    """An error of the database driver that reached a command, with what to do about it."""
+    import psycopg
+
+    if isinstance(error, psycopg.errors.DiskFull):
+        return DatabaseUnavailableError(
+            "the database's disk is full", "free some space and run again"
+        )
+    return (
+        unavailable(error)
+        if isinstance(error, psycopg.Error)
+        else DatabaseUnavailableError(str(error))
+    )

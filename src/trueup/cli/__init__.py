@@ -1,0 +1,1 @@
+"""The command line: thin views over the use-cases and the ledger."""

@@ -1,0 +1,116 @@
+"""The program `trueup`: its commands, and what every command does about an error.
+
+Commands are named here and imported when they are called, so that `--help` stays quick.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Group
+
+from trueup import __version__
+from trueup.domain.errors import DatabaseUnavailableError, TrueupError
+
+_EPILOGUE = """Exit codes: 0 done, 1 something failed or differs, 2 wrong usage or configuration,
+3 held for a person, 4 credentials or permission, 75 another run holds the lock.
+
+Start with `trueup demo`: it needs no account and no server."""
+
+_JOB = Group("The job", sort_key=1)
+_LOOK = Group("Looking", sort_key=2)
+_SET_UP = Group("Setting up", sort_key=3)
+
+_COMMANDS = (
+    ("run", "run:run", _JOB, "Plan and apply: bring both targets into agreement."),
+    ("plan", "run:plan", _JOB, "Show what a run would change, and why. Writes nothing."),
+    ("drift", "run:drift", _JOB, "Compare everything, whatever was verified when."),
+    ("backfill", "run:backfill", _JOB, "The job over the whole catalogue, without a limit."),
+    ("resync", "run:resync", _JOB, "Lift back-off from products and reconcile them now."),
+    ("status", "monitor:status", _LOOK, "How the products stand, and the last run."),
+    ("errors", "monitor:errors", _LOOK, "What fails, why, and when it is tried again."),
+    ("runs", "monitor:runs", _LOOK, "The last runs, or one of them in full."),
+    ("history", "monitor:history", _LOOK, "Every change to a product, before and after."),
+    ("limits", "monitor:limits", _LOOK, "Requests, windows, pauses and the token."),
+    ("trends", "monitor:trends", _LOOK, "Runs over time: duration, changes, failures."),
+    ("demo", "demo:demo", _SET_UP, "The whole job on an emulator. Needs nothing."),
+    ("check", "check:check", _SET_UP, "Preflight: everything that a run relies on."),
+    ("config", "config:config", _SET_UP, "The effective settings and where they come from."),
+    ("db", "database:app", _SET_UP, "Create or migrate the database, load a catalogue."),
+    ("auth", "auth:app", _SET_UP, "Get a refresh token; the state of the access token."),
+    ("emulator", "emulator:emulator", _SET_UP, "Start the Zoho emulator."),
+)
+
+
+def build() -> App:
+    """The program with all its commands."""
+    program = App(
+        name="trueup",
+        help=f"Keeps a product catalogue and its copies at Zoho in agreement.\n\n{_EPILOGUE}",
+        version=__version__,
+        help_format="plaintext",
+        result_action="return_value",
+    )
+    for name, place, group, text in _COMMANDS:
+        program.command(f"trueup.cli.{place}", name=name, help=text, group=group)
+    return program
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and leave with its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    code = _call(given)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _call(given: list[str]) -> int:
+    try:
+        result = build()(given, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        return _refuse(given, str(error).strip(), f"`{_command(given)} --help` shows how", 2)
+    except TrueupError as error:
+        return _refuse(given, error.message, error.remedy, error.exit_code)
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        return _refuse(given, "stopped", "nothing is lost; the next run continues", 1)
+    except Exception as error:
+        translated = _translated(error)
+        if translated is None:
+            raise
+        return _refuse(given, translated.message, translated.remedy, translated.exit_code)
+    return result if isinstance(result, int) else 0
+
+
+def _refuse(given: Sequence[str], message: str, remedy: str, code: int) -> int:
+    """Say what is wrong and what to do; as JSON too where JSON was asked for."""
+    if "--json" in given:
+        print(json.dumps({"error": message, "remedy": remedy}))  # noqa: T201 (the document asked for)
+    print(f"trueup: {message}", file=sys.stderr)  # noqa: T201 (the last word of a command)
+    if remedy:
+        print(f"  → {remedy}", file=sys.stderr)  # noqa: T201 (the same)
+    return code
+
+
+def _command(given: Sequence[str]) -> str:
+    first = next((word for word in given if not word.startswith("-")), "")
+    known = {name for name, *_ in _COMMANDS}
+    return f"trueup {first}" if first in known else "trueup"
+
+
+def _translated(error: Exception) -> DatabaseUnavailableError | None:
+    """A database that went away, or a full disk, in words; None for what is a bug of ours."""
+    module = type(error).__module__
+    if module.startswith("psycopg"):
+        from trueup.bootstrap import explain_database_error
+
+        return explain_database_error(error)
+    return None
