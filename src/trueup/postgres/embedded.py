@@ -27,7 +27,7 @@ from psycopg.pq import PGconn, Ping
 from trueup.domain.errors import DatabaseUnavailableError
 from trueup.postgres import embedded_locks as locks
 from trueup.postgres.embedded_account import Account, claim_runtime, reachable_binaries
-from trueup.postgres.embedded_debris import clear_debris
+from trueup.postgres.embedded_debris import clear_debris, live_pid
 from trueup.postgres.embedded_paths import (
     DATABASE,
     USE_A_SERVER,
@@ -139,11 +139,14 @@ class EmbeddedPostgres:
 
     def _bring_up(self, account: Account) -> None:
         if self._ping() is not Ping.OK:
-            binaries = reachable_binaries(find_binaries(self._binaries), self._layout, account)
-            claim_runtime(self._layout, account)
+            binaries = self._programs(account)
             self._create_cluster(binaries, account)
             self._start_or_wait(binaries, account)
         self._create_database()
+
+    def _programs(self, account: Account) -> Binaries:
+        claim_runtime(self._layout, account)
+        return reachable_binaries(find_binaries(self._binaries), self._layout, account)
 
     def _ping(self) -> Ping:
         target = self._layout.url("postgres") + "&connect_timeout=3"
@@ -219,6 +222,8 @@ class EmbeddedPostgres:
 
     def _retire_unreachable(self, binaries: Binaries, account: Account) -> None:
         """Stop a live server whose socket is gone, unless somebody still uses it."""
+        if live_pid(self._layout) is None:
+            return  # the last processes of a killed server: they are about to end
         if self._using is not None and locks.become_sole(self._using):
             self._pg_ctl_stop(binaries, account)
             return
@@ -229,10 +234,9 @@ class EmbeddedPostgres:
         )
 
     def _shut_down(self, account: Account) -> None:
-        if not self._layout.pid_file.exists():
+        if live_pid(self._layout) is None:
             return
-        binaries = reachable_binaries(find_binaries(self._binaries), self._layout, account)
-        stopped = self._pg_ctl_stop(binaries, account)
+        stopped = self._pg_ctl_stop(self._programs(account), account)
         if stopped.returncode != 0 and self._ping() is not Ping.NO_RESPONSE:
             raise _failed("pg_ctl stop", stopped.stdout)
         with contextlib.suppress(OSError):

@@ -22,14 +22,20 @@ def clear_debris(layout: Layout) -> None:
     To be called with the `alive` lock held, which shows that no server started by us is alive.
     Raises `DatabaseUnavailableError` when a Postgres that we did not start uses the cluster.
     """
-    pid = _pid_in(layout.pid_file)
-    if pid is not None and is_live_postgres(pid, layout.cluster):
+    pid = live_pid(layout)
+    if pid is not None:
         raise DatabaseUnavailableError(
             f"A Postgres that Trueup did not start uses {layout.cluster} (process {pid}).",
             "Stop that server, then try again.",
         )
     for path in (layout.pid_file, *layout.sockets):
         path.unlink(missing_ok=True)
+
+
+def live_pid(layout: Layout) -> int | None:
+    """The process of the server, proven alive: nothing else may ever be sent a signal."""
+    pid = _pid_in(layout.pid_file)
+    return pid if pid is not None and is_live_postgres(pid, layout.cluster) else None
 
 
 def is_live_postgres(pid: int, cluster: Path) -> bool:

@@ -23,6 +23,7 @@ language sql stable as $$
             then case when coalesce((state).next_attempt_at <= at, true) then 'failed' end
         when (state).offering_id is null and old_status = 'failed' then 'failed'
         when gone and ((state).offering_id is null or (state).status = 'pending') then 'withdrawn'
+        when (state).offering_id is null and old_status = 'ok' then 'stale'
         when (state).offering_id is null then 'never'
         when (state).status = 'pending' and (state).last_success_at is null then 'never'
         when (state).status = 'pending' then 'changed'
@@ -94,7 +95,7 @@ begin
         from judged
         cross join lateral (
             select reason, rank
-            from unnest(array['withdrawn', 'changed', 'never', 'failed', 'stale'])
+            from unnest(array['withdrawn', 'changed', 'failed', 'never', 'stale'])
                  with ordinality as steps (reason, rank)
             where reason = any (judged.reasons)
             order by rank limit 1
