@@ -15,6 +15,7 @@ from zoho_emulator.app import Emulator
 from zoho_emulator.faults import FaultScriptError
 from zoho_emulator.options import Options, OptionsError
 from zoho_emulator.server import base_url, listen, serve
+from zoho_emulator.state import StateError, restore, save
 
 _WRONG_USAGE = 2
 _MINUTE = 60
@@ -30,12 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         emulator = _emulator(parsed)
         bound = _listen(parsed.host, parsed.port)
-    except (UsageError, FaultScriptError, OptionsError, ValueError) as error:
+    except (UsageError, FaultScriptError, OptionsError, StateError, ValueError) as error:
         sys.stderr.write(f"zoho_emulator: {error}\n")
         return _WRONG_USAGE
     with bound:
         address = base_url(bound)
         serve(bound, emulator, lambda: _announce(address, emulator.options, as_json=parsed.json))
+    if parsed.state is not None:
+        _write_state(parsed.state, emulator)
     return 0
 
 
@@ -72,7 +75,16 @@ def _emulator(parsed: argparse.Namespace) -> Emulator:
         options = replace(options, time_scale=parsed.time_scale)
     emulator = Emulator(options)
     emulator.add_faults(_read(parsed.faults, []))
+    if parsed.state is not None and parsed.state.exists():
+        restore(emulator.world, _read(parsed.state, {}))
     return emulator
+
+
+def _write_state(path: Path, emulator: Emulator) -> None:
+    """Replace the state file as a whole: a crash leaves the old one."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(json.dumps(save(emulator.world)))
+    fresh.replace(path)
 
 
 def _read(path: Path | None, default: Any) -> Any:
@@ -106,6 +118,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="ids, tokens and weather follow from it")
     parser.add_argument("--faults", type=Path, metavar="FILE", help="fault script, a JSON list")
     parser.add_argument("--options", type=Path, metavar="FILE", help="options, a JSON object")
+    parser.add_argument(
+        "--state", type=Path, metavar="FILE", help="go on from it, write it at exit"
+    )
     parser.add_argument("--time-scale", type=float, help="emulated seconds per second")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     return parser

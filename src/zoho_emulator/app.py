@@ -93,6 +93,8 @@ class Emulator(Controls):
             response = self._carry_out(service, request, found, rule)
             response = (rule and instead(rule, service, dialect)) or response
 
+        if service == "crm":
+            response = self._with_credits_left(response)
         reply = travel(rule, response, self.clock.wall)
         self._write_outcome(entry, rule, reply)
         delay = reply.delay + self.options.latency
@@ -139,6 +141,14 @@ class Emulator(Controls):
             return refusal.response
         finally:
             self.world.partial_records = None
+
+    def _with_credits_left(self, response: Response) -> Response:
+        """CRM tells what is left once half of the daily credits are used (zoho-facts §2.13)."""
+        left, most = self.world.limits.credits_left(), self.options.limits.crm_credits_per_day
+        if left is None or most is None or left * 2 > most:
+            return response
+        headers = dict(response.headers) | {"x-api-credits-remaining": str(left)}
+        return Response(response.status, response.body, headers)
 
     def _write_down(self, service: str, request: Request) -> Entry:
         return self.world.journal.open(

@@ -99,6 +99,15 @@ def test_crm_writes_cost_a_credit_per_ten_records() -> None:
     assert caller.emulator.state()["used_today"]["crm"] == 3
 
 
+def test_crm_tells_its_credits_once_half_are_used() -> None:
+    caller, _ = an_emulator(crm_credits_per_day=4)
+    request = caller.request("GET", "/crm/v8/org")
+    replies = [caller.emulator.handle(request).response for _ in range(5)]
+    left = [reply.headers.get("x-api-credits-remaining") for reply in replies]
+    assert left == [None, "2", "1", "0", "0"]
+    assert [reply.status for reply in replies] == [200, 200, 200, 200, 429]
+
+
 def test_the_largest_window_is_remembered() -> None:
     caller, clock = an_emulator()
     products(caller, 7)

@@ -197,6 +197,20 @@ def test_it_prints_exports_for_a_shell() -> None:
         assert lines[5] == f"export ZOHO_ORG_ID='{Options().org_id}'\n"
 
 
+def test_a_state_file_carries_records_over_a_restart(tmp_path: Path) -> None:
+    state = str(tmp_path / "state.json")
+    names = []
+    for name in ("First", "Second"):
+        with started("--port", "0", "--json", "--state", state) as process:
+            assert process.stdout is not None
+            with Account(json.loads(process.stdout.readline())) as account:
+                account.post(PATH, json={"name": name})
+                names = account.names()
+            process.terminate()
+            assert process.wait(timeout=5) == 0
+    assert names == ["First", "Second"]
+
+
 def test_a_port_in_use_is_said_clearly() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

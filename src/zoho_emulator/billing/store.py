@@ -88,9 +88,13 @@ class BillingStore:
         """Keep a new record; the fields were checked by the caller."""
         now = self._now()
         record = Record(self._ids.next(), dict(fields), now, now, changed_by=by)
+        self.keep(resource, record)
+        return record
+
+    def keep(self, resource: str, record: Record) -> None:
+        """Take in a record as it is."""
         self._tables[resource].records[record.id] = record
         self._reindex(resource, record, {}, record.fields)
-        return record
 
     def update(
         self, resource: str, record: Record, fields: Mapping[str, Any], by: str = "api"

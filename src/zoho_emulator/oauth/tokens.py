@@ -61,6 +61,10 @@ class TokenTable:
         """The refresh token of this value, when it is known and not revoked."""
         return self._refresh.get(value)
 
+    def refresh_tokens(self) -> dict[str, str]:
+        """All refresh tokens with their scopes, oldest first."""
+        return {value: refresh.scope for value, refresh in self._refresh.items()}
+
     def mint(self, refresh: RefreshToken) -> AccessToken:
         """A new access token. Raises `ThrottledError` after 10 in 10 minutes.
 
