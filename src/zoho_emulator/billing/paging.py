@@ -9,13 +9,14 @@ from zoho_emulator.billing.store import BillingStore, Record
 from zoho_emulator.wire import JsonDocument, Request
 
 MOST_PER_PAGE = 200
+_MOST_DIGITS = 9
 _KEPT_LISTINGS = 16
 
 
 def page_number(request: Request, name: str, default: int) -> int:
     """A positive whole number of the query; anything else is refused."""
     text = request.query.get(name, str(default))
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or len(text) > _MOST_DIGITS or int(text) < 1:
         refuse_value(name)
     return int(text)
 

@@ -28,6 +28,7 @@ CODE_LENGTH = 99
 NAME_LENGTH = 99
 ITEM_NAME_LENGTH = 100
 TEXT_LENGTH = 2000
+_MOST_MONEY = 1e13
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def _checked(field: Field, value: object, options: BillingOptions) -> Any:
     if field.least is not None and isinstance(value, int | float) and value < field.least:
         refuse_value(field.name)
     if field.kind == "money" and isinstance(value, int | float):
-        return _rounded(value, options.price_precision)
+        return _rounded(field.name, value, options.price_precision)
     if isinstance(value, list) and not all(isinstance(row, dict) for row in value):
         refuse_value(field.name)
     return value
@@ -110,6 +111,9 @@ def _checked_text(field: Field, value: str) -> str:
     return text
 
 
-def _rounded(value: float, places: int) -> float:
+def _rounded(name: str, value: float, places: int) -> float:
+    # JSON as Python reads it knows NaN and Infinity; no price is one of them, nor that large.
+    if not abs(value) < _MOST_MONEY:
+        refuse_value(name)
     step = Decimal(1).scaleb(-places)
     return float(Decimal(str(value)).quantize(step, rounding=ROUND_HALF_UP))
