@@ -234,11 +234,12 @@ class EmbeddedPostgres:
         )
 
     def _shut_down(self, account: Account) -> None:
+        if live_pid(self._layout) is not None:
+            stopped = self._pg_ctl_stop(self._programs(account), account)
+            if stopped.returncode != 0 and self._ping() is not Ping.NO_RESPONSE:
+                raise _failed("pg_ctl stop", stopped.stdout)
         if live_pid(self._layout) is None:
-            return
-        stopped = self._pg_ctl_stop(self._programs(account), account)
-        if stopped.returncode != 0 and self._ping() is not Ping.NO_RESPONSE:
-            raise _failed("pg_ctl stop", stopped.stdout)
+            clear_debris(self._layout)
         with contextlib.suppress(OSError):
             self._layout.runtime.rmdir()
 
