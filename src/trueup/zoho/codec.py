@@ -16,7 +16,7 @@ import msgspec
 
 from trueup.domain.errors import TrueupError
 from trueup.domain.money import amount_of, cents
-from trueup.domain.records import FieldSpec, FieldValue, Ref, Schema
+from trueup.domain.records import FieldSpec, FieldValue, Ref
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -244,8 +244,3 @@ def _crm_spec(raw: Mapping[str, Any]) -> FieldSpec:
             if isinstance(o, Mapping)
         ),
     )
-
-
-def empty_schema(schema: Schema) -> bool:
-    """Whether a target described no field at all, which is an answer nobody can work with."""
-    return not any(schema.kinds.values())

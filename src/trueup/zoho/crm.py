@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from trueup.domain.changes import Action, Change
 from trueup.domain.errors import (
+    LostAnswerError,
     RecordError,
     RejectedError,
+    RetryableError,
     ScopeError,
     TargetDownError,
+    TargetStoppedError,
     UsageError,
 )
 from trueup.domain.records import (
@@ -175,17 +178,12 @@ class CrmTarget:
         self, changes: Sequence[Change], remote_id: Callable[[RecordKey], str | None]
     ) -> list[Result]:
         """Carry out one group with one request; the result of each record is its own."""
-        creating = [change.action is Action.CREATE for change in changes]
-        writing = [change for change in changes if change.writes or change.action is Action.CREATE]
-        if any(creating) and not all(creating):
-            groups = self.group(changes)
-            by_id = {
-                id(c): r for g in groups for c, r in zip(g, self.apply(g, remote_id), strict=True)
-            }
-            return [by_id[id(change)] for change in changes]
+        del remote_id  # a CRM record refers to no other record of ours
+        writing = [change for change in changes if change.writes]
+        if len({change.action is Action.CREATE for change in writing}) > 1:
+            raise ValueError("creates and updates do not share a request: see `group`")
         sent = iter(self._send(writing) if writing else [])
-        written = {id(change) for change in writing}
-        return [next(sent) if id(c) in written else Written(c.remote_id) for c in changes]
+        return [next(sent) if c.writes else Written(c.remote_id) for c in changes]
 
     def _send(self, changes: Sequence[Change]) -> list[Result]:
         creating = changes[0].action is Action.CREATE
@@ -201,10 +199,21 @@ class CrmTarget:
         return found
 
     def _one_by_one(self, changes: Sequence[Change], error: RecordError) -> list[Result]:
-        """The whole request was refused, so nothing was carried out: find out whose fault it is."""
+        """The whole request was refused, so nothing was carried out: find out whose fault it is.
+
+        A target that stops after a part was carried out leaves the others retryable.
+        """
         if len(changes) == 1:
             return [error]
-        return [result for change in changes for result in self._send([change])]
+        results: list[Result] = []
+        for change in changes:
+            try:
+                results += self._send([change])
+            except TargetStoppedError as stopped:
+                if not any(isinstance(r, Written | LostAnswerError) for r in results):
+                    raise
+                results.append(RetryableError(f"not carried out: {stopped}"))
+        return results
 
     def _request(self, changes: Sequence[Change], *, creating: bool) -> Answer:
         specs = self._specs()
@@ -232,10 +241,11 @@ def _unmodified_since(changes: Sequence[Change]) -> dict[str, str]:
     """Refuse what somebody edited after the newest version that the plan saw (zoho-facts §2.4).
 
     One header serves the whole request, so it can only name the newest of the versions: an edit
-    between a record's own version and that moment passes, one after it does not.
+    between a record's own version and that moment passes, one after it does not. A second is
+    added because versions are told in whole seconds, and the record may be younger by a part.
     """
     try:
-        moments = {datetime.fromisoformat(c.version): c.version for c in changes}
-        return {"If-Unmodified-Since": moments[max(moments)]}
+        newest = max(datetime.fromisoformat(change.version) for change in changes)
     except (ValueError, TypeError):
         return {}
+    return {"If-Unmodified-Since": (newest + timedelta(seconds=1)).isoformat(timespec="seconds")}

@@ -91,6 +91,7 @@ _CRM: Mapping[str, Ruling] = {
     "ALREADY_MODIFIED": Ruling.STALE,
     "DUPLICATE_DATA": Ruling.DUPLICATE,
     "RECORD_LOCKED": Ruling.BUSY,
+    "DEPENDENT_SERVICE_ERROR": Ruling.BUSY,
 } | dict.fromkeys(
     (
         "INVALID_DATA", "MANDATORY_NOT_FOUND", "MULTIPLE_OR_MULTI_ERRORS", "LIMIT_EXCEEDED",
