@@ -36,6 +36,7 @@ _ROUTES: Mapping[str, Callable[[World], list[Route]]] = {
     "billing": billing_routes,
 }
 _SCHEME = "zoho-oauthtoken"
+_KEPT_BODY = 256 * 1024  # bytes; an upload need not stay in the journal whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +85,30 @@ class Emulator(Controls):
         cost = found.route.credits(request) if isinstance(found, Found) else 1
         refusal = self.world.limits.enter(service, credits_=cost, heavy=heavy)
 
-        dialect = _DIALECTS[service]
-        if rule is not None and not rule.carries_out:
-            response = instead(rule, service, dialect) or dialect.internal_error()
-        elif refusal is not None:
-            response, rule = self._throttle(dialect, refusal), None
-        else:
-            response = self._carry_out(service, request, found, rule)
-            response = (rule and instead(rule, service, dialect)) or response
-
+        try:
+            if refusal is None or (rule is not None and not rule.carries_out):
+                response = self._answer(service, request, found, rule)
+            else:
+                response, rule = self._throttle(_DIALECTS[service], refusal), None
+        except BaseException:
+            self.world.limits.leave(service, heavy=heavy)
+            raise
         if service == "crm":
             response = self._with_credits_left(response)
         reply = travel(rule, response, self.clock.wall)
         self._write_outcome(entry, rule, reply)
         delay = reply.delay + self.options.latency
         return Ticket(Reply(reply.response, delay, reply.cut), service, heavy)
+
+    def _answer(
+        self, service: str, request: Request, found: Found | str | None, rule: Rule | None
+    ) -> Response:
+        """The service's own answer, or the one that a fault puts in its place."""
+        dialect = _DIALECTS[service]
+        if rule is not None and not rule.carries_out:
+            return instead(rule, service, dialect) or dialect.internal_error()
+        response = self._carry_out(service, request, found, rule)
+        return (rule and instead(rule, service, dialect)) or response
 
     def _throttle(self, dialect: Dialect, refusal: Refusal) -> Response:
         """The refusal in the service's words; a client counts the wait in wall seconds."""
@@ -157,7 +167,7 @@ class Emulator(Controls):
             method=request.method,
             path=request.path,
             query=dict(request.query),
-            body=request.body.decode("utf-8", "replace"),
+            body=request.body[:_KEPT_BODY].decode("utf-8", "replace"),
             token=fingerprint(_bearer(request)),
         )
 

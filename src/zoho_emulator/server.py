@@ -210,7 +210,8 @@ def run(host: str, port: int, emulator: Emulator) -> None:
 
 
 async def _serve(bound: socket.socket, emulator: Emulator, ready: Callable[[], None]) -> None:
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    # A fault of the emulator itself reaches stderr with its traceback; the rest stays quiet.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     front = Front(emulator)
     config = uvicorn.Config(
         front,

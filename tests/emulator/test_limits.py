@@ -84,6 +84,14 @@ def test_requests_in_flight_are_limited_by_service() -> None:
     assert emulator.state()["most_in_flight"] == 4
 
 
+def test_a_broken_handler_does_not_stay_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    caller, _ = an_emulator(concurrency=1)
+    monkeypatch.setattr(caller.emulator.world.billing, "all", None)
+    with pytest.raises(TypeError):
+        caller("GET", "/billing/v1/products")
+    assert caller("GET", "/billing/v1/settings/taxes")[0] == 200
+
+
 def test_heavy_crm_calls_have_a_smaller_limit_of_their_own() -> None:
     caller, _ = an_emulator(crm_sub_concurrency=1)
     query = {"select_query": "select id from Products where Product_Code = 'A'"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -187,6 +188,20 @@ def test_it_stops_soon_although_a_request_hangs(stop: signal.Signals) -> None:
 def _expect_disconnection(variables: dict[str, str], headers: httpx2.Headers) -> None:
     with pytest.raises(httpx2.TransportError):
         httpx2.get(variables["ZOHO_API_URL"] + PATH, headers=headers, timeout=10)
+
+
+def test_weather_leaves_stderr_quiet() -> None:
+    """What a fault does on purpose is no error of the emulator."""
+    with started("--port", "0", "--json") as process:
+        assert process.stdout is not None
+        with Account(json.loads(process.stdout.readline())) as account:
+            for do in ("reset_after", "reset_before", "truncate", "hang", "slow", "empty_204"):
+                account.weather(do, seconds=5 if do == "slow" else 0)
+                with contextlib.suppress(httpx2.TransportError):
+                    account.get(PATH, timeout=0.2)
+        process.terminate()
+        _, said = process.communicate(timeout=5)
+    assert [line for line in said.splitlines() if "state at" not in line] == []
 
 
 def test_it_prints_exports_for_a_shell() -> None:
