@@ -67,7 +67,7 @@ def money(value: object) -> FieldValue:
     """An amount with two places, or None; what is no amount stays visible as text."""
     amount = amount_of(value)
     if amount is None:
-        return text(value) or None
+        return _as_text(value)
     try:
         return cents(amount)
     except InvalidOperation:
@@ -78,7 +78,7 @@ def number(value: object) -> FieldValue:
     """A number: an int where it is whole, else a Decimal without trailing zeros."""
     amount = amount_of(value)
     if amount is None:
-        return text(value) or None
+        return _as_text(value)
     if amount.adjusted() > _MAX_WHOLE_DIGITS or amount.adjusted() < -_MAX_WHOLE_DIGITS:
         return amount
     return int(amount) if amount == amount.to_integral_value() else amount.normalize()
@@ -88,7 +88,12 @@ def flag(value: object) -> FieldValue:
     """True or false, also from "true" and "false" (zoho-facts §3.1)."""
     if isinstance(value, str):
         return {"true": True, "false": False}.get(value.strip().lower(), value or None)
-    return value if isinstance(value, bool) else text(value) or None
+    return value if isinstance(value, bool) else _as_text(value)
+
+
+def _as_text(value: object) -> str | None:
+    """A value of another type than its field's: visible, so that it differs from what we want."""
+    return None if isinstance(value, list | Mapping) else text(value) or None
 
 
 def day(value: object) -> FieldValue:

@@ -35,8 +35,11 @@ from trueup.zoho.refusals import reading
 
 BASE = "/crm/v8"
 PRODUCTS = f"{BASE}/Products"
+COQL = f"{BASE}/coql"
 MOST_PER_REQUEST = 100  # zoho-facts §2.4
 MOST_FIELDS = 50  # zoho-facts §2.7
+# A process that serves for weeks must notice a new field; a run asks once. Seconds.
+SCHEMA_LIFE = 300.0
 _ALWAYS = ("id", "Product_Name", "Product_Code", "Modified_Time")
 
 Result = Written | RecordError
@@ -69,12 +72,14 @@ class CrmTarget:
         self._batch_size = max(1, min(batch_size, MOST_PER_REQUEST))
         self._trigger = trigger
         self._schema: Schema | None = None
+        self._schema_at = 0.0
 
     # --- reading -----------------------------------------------------------------------------
 
     def schema(self) -> Schema:
-        """The fields of Products, asked once per instance (zoho-facts §2.2)."""
-        if self._schema is None:
+        """The fields of Products (zoho-facts §2.2); asked again after a while, they do change."""
+        now = self._clock.monotonic()
+        if self._schema is None or now - self._schema_at > SCHEMA_LIFE:
             path = f"{BASE}/settings/fields"
             with reading(path):
                 answer = self._door.send(self.name, "GET", path, params={"module": "Products"})
@@ -84,7 +89,7 @@ class CrmTarget:
                 # Metadata answers 204 for some modules (zoho-facts §2.2): not "has no fields".
                 raise TargetDownError("CRM does not describe the fields of Products")
             details = {"fields_read_at": self._clock.now().isoformat(), "fields": len(specs)}
-            self._schema = Schema({Kind.CRM_PRODUCT: specs}, details)
+            self._schema, self._schema_at = Schema({Kind.CRM_PRODUCT: specs}, details), now
         return self._schema
 
     def records(self, kind: Kind) -> Iterator[RemoteRecord]:
@@ -103,35 +108,36 @@ class CrmTarget:
         codes = list(dict.fromkeys(intent.key.code for intent in intents if intent.key.code))
         wanted = frozenset(codes)
         try:
-            rows = [
-                row
-                for start in range(0, len(codes), coql.MOST_VALUES)
-                for row in self._query(codes[start : start + coql.MOST_VALUES])
-            ]
-        except (RejectedError, ScopeError):
+            rows = list(self._query(codes))
+        except (RecordError, ScopeError):
             return [r for r in self.records(Kind.CRM_PRODUCT) if r.code in wanted]
         # COQL compares without regard to case, we do not (zoho-facts §2.10).
         return [r for r in map(self._record, rows) if r.code in wanted]
 
     def _query(self, codes: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-        path, offset, more = f"{BASE}/coql", 0, True
-        while more:
-            body = {"select_query": coql.by_code(codes, self._columns(), offset)}
-            answer = self._door.send(self.name, "POST", path, body=body)
-            if (
-                answer.document is None
-            ):  # believed wrongly, "none" would make a duplicate: ask again
-                answer = self._door.send(self.name, "POST", path, body=body)
-            if answer.document is None:
-                return
-            rows = rows_of(answer.document, "data", path)
-            yield from rows
-            info = answer.document.get("info")
-            more = isinstance(info, Mapping) and bool(info.get("more_records")) and bool(rows)
-            offset += len(rows)
+        for start in range(0, len(codes), coql.MOST_VALUES):
+            some, offset, more = codes[start : start + coql.MOST_VALUES], 0, True
+            while more:
+                page = self._query_page(coql.by_code(some, self._columns(), offset))
+                rows = [] if page is None else rows_of(page, "data", COQL)
+                yield from rows
+                offset += len(rows)
+                info = page.get("info") if page is not None else None
+                more = bool(rows) and isinstance(info, Mapping) and bool(info.get("more_records"))
+
+    def _query_page(self, query: str) -> Mapping[str, Any] | None:
+        """One page, or None. "None" is asked twice: believed wrongly, it would make a duplicate."""
+        body = {"select_query": query}
+        for _ in range(2):
+            answer = self._door.send(self.name, "POST", COQL, body=body)
+            if isinstance(answer.document, Mapping):
+                return answer.document
+        return None
 
     def _specs(self) -> Mapping[str, FieldSpec]:
-        return self.schema().kinds[Kind.CRM_PRODUCT]
+        # As the run saw them when it began: reading and writing must agree.
+        schema = self._schema or self.schema()
+        return schema.kinds[Kind.CRM_PRODUCT]
 
     def _columns(self) -> list[str]:
         specs = self._specs()

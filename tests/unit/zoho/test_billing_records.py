@@ -8,7 +8,7 @@ import pytest
 
 from support.zoho import a_create, an_update, nobody, scripted
 from trueup.domain.errors import LostAnswerError, RejectedError, RetryableError
-from trueup.domain.records import Kind, RecordKey, Ref
+from trueup.domain.records import Fields, Kind, RecordKey, Ref
 from trueup.ports import Written
 from trueup.zoho.billing import BillingTarget
 from trueup.zoho.billing_records import ITEM, PLAN, PRODUCT
@@ -107,7 +107,7 @@ def test_a_code_stays_one_segment_of_its_path() -> None:
 
 def test_a_plan_waits_for_its_product() -> None:
     target, asked = billing()
-    deltas = {"plan_code": "A", "product_id": Ref(RecordKey(Kind.BILLING_PRODUCT, "A"))}
+    deltas: Fields = {"plan_code": "A", "product_id": Ref(RecordKey(Kind.BILLING_PRODUCT, "A"))}
     (result,) = target.apply([a_create(Kind.BILLING_PLAN, "A", deltas)], nobody)
     assert isinstance(result, RetryableError)
     assert asked == []
@@ -135,7 +135,7 @@ def test_what_is_already_so_is_not_sent(
     """Read, then at most one PUT and one mark."""
     product = {"product_id": "5", "name": "a", "status": "inactive"}
     target, asked = billing(*[answer(product=product) for _ in paths])
-    deltas = {"name": edited, "active": (not action, action)}
+    deltas: dict[str, tuple[Any, Any]] = {"name": edited, "active": (not action, action)}
     change = an_update(Kind.BILLING_PRODUCT, "P", "5", deltas)
     assert target.apply([change], nobody) == [Written("5")]
     assert [r.url.path.removeprefix("/billing/v1/products/5") for r in asked] == paths

@@ -130,7 +130,8 @@ def test_metadata_that_is_missing_is_an_error() -> None:
 def test_workflows_run_unless_told_otherwise() -> None:
     """An absent `trigger` runs all of them, an empty one none (zoho-facts §2.3)."""
     z, emulator = emulated()
-    for trigger in (None, []):
+    triggers: list[list[str] | None] = [None, []]
+    for trigger in triggers:
         target = CrmTarget(z.door, managed=[], clock=z.clock, trigger=trigger)
         target.apply([a_create(CRM, "A", {"Product_Name": "A"})], nobody)
     bodies = [e["body"] for e in emulator.journal() if e["path"].endswith("/Products")]

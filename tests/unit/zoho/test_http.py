@@ -21,7 +21,8 @@ from trueup.zoho.http import Answer, Safety
 CRM, BILLING = TargetName.CRM, TargetName.BILLING
 GOOD = {"data": [{"id": "1"}]}
 HTML = "<html><body>Bad gateway</body></html>"
-LOST = [
+Trouble = httpx2.Response | Exception
+LOST: list[Trouble] = [
     httpx2.ReadTimeout("late"),
     httpx2.ReadError("reset"),
     httpx2.RemoteProtocolError("hung up"),
@@ -30,7 +31,7 @@ LOST = [
     httpx2.Response(200, text='{"data":['),
     httpx2.Response(500, json={"code": "INTERNAL_ERROR", "status": "error"}),
 ]
-NOT_SENT = [httpx2.ConnectError("refused"), httpx2.ConnectTimeout("no route")]
+NOT_SENT: list[Trouble] = [httpx2.ConnectError("refused"), httpx2.ConnectTimeout("no route")]
 
 
 def good() -> httpx2.Response:
@@ -65,7 +66,7 @@ def update(z: Zoho) -> Answer:
 
 
 @pytest.mark.parametrize("trouble", [*LOST, *NOT_SENT], ids=repr)
-def test_a_read_is_tried_four_times_then_the_target_is_down(trouble: Exception) -> None:
+def test_a_read_is_tried_four_times_then_the_target_is_down(trouble: Trouble) -> None:
     z, asked = scripted(*[trouble] * 4)
     with pytest.raises(TargetDownError):
         read(z)
@@ -74,7 +75,7 @@ def test_a_read_is_tried_four_times_then_the_target_is_down(trouble: Exception) 
 
 
 @pytest.mark.parametrize("trouble", [*LOST, *NOT_SENT], ids=repr)
-def test_a_read_survives_three_failures(trouble: Exception) -> None:
+def test_a_read_survives_three_failures(trouble: Trouble) -> None:
     z, _ = scripted(trouble, trouble, trouble, good())
     assert read(z).document == GOOD
     assert len(z.clock.slept) == 3
@@ -82,7 +83,7 @@ def test_a_read_survives_three_failures(trouble: Exception) -> None:
 
 
 @pytest.mark.parametrize("trouble", LOST, ids=repr)
-def test_a_create_whose_answer_is_lost_is_sent_once(trouble: Exception) -> None:
+def test_a_create_whose_answer_is_lost_is_sent_once(trouble: Trouble) -> None:
     """Whatever came instead of an answer, it may have been carried out (spec law 4)."""
     z, asked = scripted(trouble)
     with pytest.raises(LostAnswerError):
@@ -91,7 +92,7 @@ def test_a_create_whose_answer_is_lost_is_sent_once(trouble: Exception) -> None:
 
 
 @pytest.mark.parametrize("trouble", NOT_SENT, ids=repr)
-def test_a_create_that_never_left_is_sent_again(trouble: Exception) -> None:
+def test_a_create_that_never_left_is_sent_again(trouble: Trouble) -> None:
     z, asked = scripted(trouble, trouble, good())
     assert create(z).document == GOOD
     assert len(asked) == 3
@@ -105,7 +106,7 @@ def test_a_create_that_never_leaves_finds_the_target_down() -> None:
 
 
 @pytest.mark.parametrize("trouble", LOST, ids=repr)
-def test_an_update_is_repeated_because_it_sets_the_same_values(trouble: Exception) -> None:
+def test_an_update_is_repeated_because_it_sets_the_same_values(trouble: Trouble) -> None:
     z, asked = scripted(trouble, trouble, good())
     assert update(z).repeated
     assert asked[0].content == asked[2].content
