@@ -147,7 +147,8 @@ class Authenticator:
     @staticmethod
     def _token(reply: Reply) -> MintedToken:
         document: Mapping[str, object] = reply.document
-        life = amount_of(document.get("expires_in"))
+        # Where both are there, `expires_in` is in milliseconds: an older form (zoho-facts §1.2).
+        life = amount_of(document.get("expires_in_sec") or document.get("expires_in"))
         return MintedToken(
             value=str(document["access_token"]),
             expires_in=float(life) if life else DEFAULT_LIFE,

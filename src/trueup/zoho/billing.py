@@ -189,7 +189,9 @@ class BillingTarget:
     def _mark(self, shape: Shape, address: str, active: bool, *, after_edit: bool) -> None:
         path = f"{shape.path(address)}/{shape.marks[active]}"
         try:
-            self._send("POST", path, Safety.SAME)
+            answer = self._send("POST", path, Safety.SAME)
+            if answer.document is None:
+                raise LostAnswerError(f"Billing did not confirm {path}")
         except (RecordError, TargetStoppedError) as error:
             if not after_edit:
                 raise

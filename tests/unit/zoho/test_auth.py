@@ -46,8 +46,11 @@ def test_secrets_travel_in_the_body_and_no_redirect_uri() -> None:
     assert z.budget.acquired == ["oauth"]
 
 
-def test_a_token_without_a_life_lives_an_hour() -> None:
-    z, _ = answering(a_token(expires_in=None))
+@pytest.mark.parametrize(
+    "life", [{"expires_in": None}, {"expires_in": 3600000, "expires_in_sec": 3600}]
+)
+def test_a_token_lives_an_hour_unless_told_otherwise(life: dict[str, object]) -> None:
+    z, _ = answering(a_token(**life))
     assert z.door.authenticator.mint().expires_in == 3600.0
 
 

@@ -121,6 +121,13 @@ def test_only_the_mark_is_sent_when_nothing_else_changes() -> None:
     assert asked[0].headers["X-com-zoho-subscriptions-organizationid"] == "700"
 
 
+def test_an_empty_answer_confirms_no_mark() -> None:
+    target, _ = billing(httpx2.Response(204))
+    change = an_update(Kind.BILLING_ITEM, "S", "5", {"active": (True, False)})
+    (result,) = target.apply([change], nobody)
+    assert isinstance(result, LostAnswerError)
+
+
 @pytest.mark.parametrize(
     ("action", "edited", "paths"),
     [
