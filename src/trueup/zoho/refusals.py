@@ -22,7 +22,7 @@ from trueup.zoho.verdict import Ruling, Verdict
 # The code under which a record that the target does not have any more is reported.
 GONE = "GONE"
 
-_NEW_TOKEN = "Make a refresh token with this permission: `trueup auth url`, `trueup auth exchange`"  # noqa: S105 - a remedy
+_ASK_AGAIN = "Get a grant for this permission: `trueup auth url`, then `trueup auth exchange`"
 _CONFIGURATION = {
     "6041": (
         "the organisation is not one of this user's",
@@ -78,7 +78,7 @@ def record_error(verdict: Verdict) -> RecordError:
 def scope_error(method: str, path: str) -> ScopeError:
     """The error for a missing permission, by the permission's name."""
     scope = needed(method, path)
-    return ScopeError(f"{method} {path} was refused: the permission {scope} is missing", _NEW_TOKEN)
+    return ScopeError(f"{method} {path} was refused: the permission {scope} is missing", _ASK_AGAIN)
 
 
 def token_error(verdict: Verdict, method: str, path: str) -> ScopeError | CredentialsError:

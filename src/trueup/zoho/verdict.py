@@ -68,13 +68,14 @@ class Verdict:
 OK = Verdict(Ruling.OK)
 _OK_STATUSES = range(200, 300)
 _SERVER_ERRORS = 500
+_TOO_MANY = 429
 
 # Statuses speak where there is no code that we know (zoho-facts §2.14, §3.8).
 _BY_STATUS: Mapping[int, Ruling] = {
     401: Ruling.TOKEN,
     403: Ruling.PERMISSION,
     412: Ruling.STALE,
-    429: Ruling.THROTTLED,
+    _TOO_MANY: Ruling.THROTTLED,
 }
 
 # zoho-facts §2.4, §2.13, §2.14. AUTHENTICATION_FAILURE sometimes replaces INVALID_TOKEN.
@@ -230,7 +231,7 @@ def _judge_oauth(status: int, document: object, retry_after: float | None) -> Ve
     token = document.get("access_token")
     if not error and isinstance(token, str) and token:
         return OK
-    if status == 429:  # noqa: PLR2004 - the standard's number
+    if status == _TOO_MANY:
         return Verdict(Ruling.THROTTLED, error, retry_after=retry_after)
     if status >= _SERVER_ERRORS:
         return Verdict(Ruling.SERVER, error)
