@@ -43,7 +43,7 @@ where pi.last_rate_limit_at is not null order by pi.last_rate_limit_at desc limi
 @pytest.fixture
 def old(empty_database_url: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
     with psycopg.connect(empty_database_url, autocommit=True, row_factory=dict_row) as conn:
-        predecessor.build(conn)  # type: ignore[arg-type]  # only executes
+        predecessor.build(conn)
         yield conn
 
 

@@ -5,6 +5,8 @@ Built from what docs say about it; all rows are invented.
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
 from psycopg.types.json import Jsonb
 
@@ -100,7 +102,7 @@ returns boolean language sql as $$ select true $$;
 """
 
 
-def build(conn: psycopg.Connection) -> None:
+def build(conn: psycopg.Connection[Any]) -> None:
     """Make the tables and fill them with what the predecessor leaves."""
     conn.execute(SCHEMA)
     for name, package in PACKAGES.items():
