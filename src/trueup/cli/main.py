@@ -45,8 +45,11 @@ _COMMANDS = (
 )
 
 
-def build() -> App:
-    """The program with all its commands."""
+def build(called: str = "") -> App:
+    """The program with all its commands.
+
+    The short texts are for the list of commands; the one that is `called` speaks for itself.
+    """
     program = App(
         name="trueup",
         help=f"Keeps a product catalogue and its copies at Zoho in agreement.\n\n{_EPILOGUE}",
@@ -55,7 +58,8 @@ def build() -> App:
         result_action="return_value",
     )
     for name, place, group, text in _COMMANDS:
-        program.command(f"trueup.cli.{place}", name=name, help=text, group=group)
+        shown = None if name == called else text
+        program.command(f"trueup.cli.{place}", name=name, help=shown, group=group)
     return program
 
 
@@ -73,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _call(given: list[str]) -> int:
     try:
-        result = build()(given, exit_on_error=False, print_error=False)
+        result = build(_called(given))(given, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         return _refuse(given, str(error).strip(), f"`{_command(given)} --help` shows how", 2)
     except TrueupError as error:
@@ -101,9 +105,13 @@ def _refuse(given: Sequence[str], message: str, remedy: str, code: int) -> int:
 
 
 def _command(given: Sequence[str]) -> str:
-    first = next((word for word in given if not word.startswith("-")), "")
+    called = _called(given)
     known = {name for name, *_ in _COMMANDS}
-    return f"trueup {first}" if first in known else "trueup"
+    return f"trueup {called}" if called in known else "trueup"
+
+
+def _called(given: Sequence[str]) -> str:
+    return next((word for word in given if not word.startswith("-")), "")
 
 
 def _translated(error: Exception) -> DatabaseUnavailableError | None:
