@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -35,20 +36,29 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 
 def test_records_are_found_by_each_path(bench: Bench) -> None:
-    """Bound id, own id, code and name, and every record with the code; each record once."""
+    """Own id, code and name, and every record with the code; each record once."""
     records = [
-        a_record("bound", "ELSE"),
         a_record("own", "OTHER", own_id=P1),
         a_record("code", "A", fields={"Product_Code": "A", "Product_Name": "Line "}),
         a_record("twin", "A"),
         a_record("name", fields={"Product_Name": " LINE"}),
         a_record("stranger", "a", own_id=P2, fields={"Product_Name": "Lines"}),
     ]
-    assert bench.ledger.observe("r", CRM, iter(records)) == 6
+    assert bench.ledger.observe("r", CRM, iter(records)) == 5
     wanted = a_desired(key("A"), P1, fields={"Product_Name": "Line"})
+    gone = Binding(key("OLD"), Slot.PRODUCT, "deleted", P1, "OLD", {})
+    expected = sorted(records[:4], key=lambda r: r.remote_id)
+    assert expected == bench.ledger.candidates("r", [wanted], [gone])
+
+
+def test_a_bound_record_that_is_there_is_the_one(bench: Bench) -> None:
+    """Nothing else is looked for, whatever code it carries now."""
+    bound, other = a_record("bound", "ELSE"), a_record("other", "A", own_id=P1)
+    bench.ledger.observe("r", CRM, [bound, other])
     binding = Binding(key("OLD"), Slot.PRODUCT, "bound", P1, "OLD", {})
-    expected = sorted(records[:5], key=lambda r: r.remote_id)
-    assert expected == bench.ledger.candidates("r", [wanted], [binding])
+    assert [bound] == bench.ledger.candidates("r", [a_desired(key("A"), P1)], [binding])
+    foreign = replace(binding, owner=P2)
+    assert [bound, other] == bench.ledger.candidates("r", [a_desired(key("A"), P1)], [foreign])
 
 
 def test_a_retiring_record_needs_no_namesakes(bench: Bench) -> None:
@@ -65,7 +75,7 @@ def test_a_product_of_billing_is_the_parent_of_its_plan(bench: Bench) -> None:
     bench.ledger.observe("r", PRODUCT, [product, a_record("p8", kind=PRODUCT)])
     bench.ledger.observe("r", PLAN, [plan, a_record("l2", "B", kind=PLAN, parent_id="p8")])
     wanted = [a_desired(key("A", PRODUCT), P1)]
-    assert [product] == bench.ledger.candidates("r", wanted, [])
+    assert [plan, product] == bench.ledger.candidates("r", wanted, [])
     both = [*wanted, a_desired(key("A", PLAN), P1)]
     assert [plan, product] == bench.ledger.candidates("r", both, [])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -214,6 +215,34 @@ def test_a_remote_record_is_never_bound_twice(bench: PostgresBench, fence: Fence
     with pytest.raises(Exception, match="binding_by_remote_id"):
         bench.ledger.record([an_outcome(c, remote_id="1") for c in changes], "r1", fence)
     assert (bench.history(), bench.ledger.bindings([P1, P2], [])) == ([], [])
+
+
+def test_two_lanes_never_wait_for_each_other(bench: PostgresBench, fence: Fence) -> None:
+    """CRM and Billing write about the same products at once, in opposite orders."""
+    ids = [offering(number) for number in range(1, 61)]
+    bench.add_products(*ids[3:])
+
+    def lane(target: TargetName, order: list[str]) -> None:
+        kind = Kind.CRM_PRODUCT if target is TargetName.CRM else Kind.BILLING_PLAN
+        for turn in range(8):
+            made = [
+                an_outcome(a_change(key(i, kind), owner=i, slot=Slot.PLAN), remote_id=i)
+                for i in order
+            ]
+            bench.ledger.record(made, f"r{turn}", fence)
+            failed = [
+                a_result(i, ProductStatus.FAILED, error="no", targets=[target]) for i in order
+            ]
+            bench.ledger.settle(failed, f"r{turn}", fence, NOW)
+
+    with ThreadPoolExecutor(2) as lanes:
+        one = lanes.submit(lane, TargetName.CRM, ids)
+        other = lanes.submit(lane, TargetName.BILLING, ids[::-1])
+        assert (one.result(), other.result()) == (None, None)
+    counts = {
+        (s.failures, s.standing.value) for i in ids for s in bench.ledger.states([i])[i].values()
+    }
+    assert {(8, "failed")} == counts
 
 
 def test_old_readings_are_dropped_when_a_run_begins(bench: PostgresBench, fence: Fence) -> None:

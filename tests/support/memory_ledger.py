@@ -131,15 +131,16 @@ class MemoryLedger:
         self, reading: str, desired: Sequence[DesiredRecord], bindings: Sequence[Binding]
     ) -> list[RemoteRecord]:
         seen = self.readings.get(reading, {})
-        found = {(b.key.kind, b.remote_id) for b in bindings}
+        found = {(b.key.kind, b.remote_id) for b in bindings} & set(seen)
         for wanted in desired:
+            if any((b.key.kind, b.remote_id) in seen and _is_its(b, wanted) for b in bindings):
+                continue
             found |= {
                 (r.kind, r.remote_id)
                 for r in seen.values()
                 if self._could_be(r, wanted, seen.values()) and self._is_free(r, wanted.key)
             }
-        order = sorted(found & set(seen), key=lambda one: (one[0].value, one[1]))
-        return [seen[one] for one in order]
+        return [seen[one] for one in sorted(found)]
 
     def forget(self, reading: str) -> None:
         self.readings.pop(reading, None)
@@ -215,7 +216,8 @@ class MemoryLedger:
         self, record: RemoteRecord, wanted: DesiredRecord, seen: Collection[RemoteRecord]
     ) -> bool:
         if record.kind is not wanted.key.kind:
-            return False
+            product = wanted.key.kind is Kind.BILLING_PRODUCT
+            return product and record.kind is Kind.BILLING_PLAN and record.code == wanted.key.code
         names = set()
         if not wanted.retiring:
             names.add(_key_of(str(wanted.fields.get(NAME[record.kind]) or "")))
@@ -292,6 +294,13 @@ class MemoryLedger:
             verdict.permanent,
             None if standing is Standing.OK else verdict.error,
         )
+
+
+def _is_its(binding: Binding, record: DesiredRecord) -> bool:
+    one = record.slot in (Slot.PRODUCT, Slot.INSTALLATION) and binding.slot is record.slot
+    if one and record.owner and binding.key.kind is record.key.kind:
+        return binding.owner == record.owner
+    return binding.key == record.key and binding.owner in ("", record.owner)
 
 
 def _same_record(binding: Binding, kind: Kind, remote_id: str) -> bool:

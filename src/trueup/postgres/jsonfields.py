@@ -70,7 +70,11 @@ def load(text: str | bytes) -> Any:
 
 def load_fields(text: str | bytes) -> dict[str, FieldValue]:
     """Fields from the text of a jsonb column."""
-    return {name: typed(value) for name, value in load(text).items()}
+    found: dict[str, Any] = load(text)
+    for name, value in found.items():
+        if isinstance(value, dict):
+            found[name] = typed(value)
+    return found
 
 
 def load_deltas(text: str | bytes) -> dict[str, FieldDelta]:

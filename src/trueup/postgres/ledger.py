@@ -108,9 +108,8 @@ class PostgresLedger:
     def bindings(self, owners: Collection[str], codes: Collection[RecordKey]) -> list[Binding]:
         """The bindings of these offerings, and those with these keys, in order of key."""
         given = {
-            "owners": list(owners),
-            "kinds": [key.kind.value for key in codes],
-            "codes": [key.code for key in codes],
+            "owners": dump(list(owners)),
+            "keys": dump([{"kind": key.kind.value, "code": clean(key.code)} for key in codes]),
         }
         return [to_binding(row) for row in self._rows("bindings", given)]
 

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from psycopg.sql import SQL
 from psycopg_pool import ConnectionPool
 
-from trueup.domain.records import NAME, Binding, DesiredRecord, Kind, RemoteRecord
-from trueup.postgres.jsonfields import clean, dump_fields, load_fields
+from trueup.domain.records import NAME, Binding, DesiredRecord, Kind, RemoteRecord, Slot
+from trueup.postgres.jsonfields import clean, dump, dump_fields, load_fields
 from trueup.postgres.ledger_rows import Row, key_of
 from trueup.postgres.queries import load_queries
 
 _SQL: Final[Mapping[str, SQL]] = load_queries("observed")
 _PIECE: Final = 5_000
+# In these slots a renamed product keeps its record (`Slot`).
+_ONE_PER_OWNER: Final = frozenset({Slot.PRODUCT, Slot.INSTALLATION})
 # From this many on, the planner should know how many there are.
 _WORTH_COUNTING: Final = 10_000
 
@@ -54,19 +56,41 @@ class Readings:
     def candidates(
         self, reading: str, desired: Sequence[DesiredRecord], bindings: Sequence[Binding]
     ) -> list[RemoteRecord]:
-        """The records of a reading that could be these, each once, in order of kind and id."""
-        given = {
-            "reading": reading,
-            "kinds": [d.key.kind.value for d in desired],
-            "codes": [d.key.code for d in desired],
-            "owners": [d.owner or None for d in desired],
-            "name_keys": [_name_key(d) for d in desired],
-            "bound_kinds": [b.key.kind.value for b in bindings],
-            "bound_ids": [b.remote_id for b in bindings],
-        }
+        """The records of a reading that could be these, each once.
+
+        Where a bound record is still there, it is the one, and nothing else is looked for.
+        """
+        remembered = self._bound(reading, bindings)
+        known = _Known(bindings, remembered)
+        open_questions = [record for record in desired if not known.settles(record)]
+        if open_questions:
+            others = self._candidates(reading, open_questions)
+            remembered.update({(r.kind, r.remote_id): r for r in others})
+        return [remembered[place] for place in sorted(remembered)]
+
+    def _bound(
+        self, reading: str, bindings: Sequence[Binding]
+    ) -> dict[tuple[Kind, str], RemoteRecord]:
+        # As one JSON document: adapting a list value by value takes longer than the look-up.
+        bound = dump([{"kind": b.key.kind.value, "remote_id": b.remote_id} for b in bindings])
+        found = self._records("bound", {"reading": reading, "bound": bound})
+        return {(r.kind, r.remote_id): r for r in found}
+
+    def _candidates(self, reading: str, desired: Sequence[DesiredRecord]) -> list[RemoteRecord]:
+        wanted = [
+            {
+                "kind": record.key.kind.value,
+                "code": clean(record.key.code),
+                "owner": record.owner or None,
+                "name_key": _name_key(record),
+            }
+            for record in desired
+        ]
+        return self._records("candidates", {"reading": reading, "wanted": dump(wanted)})
+
+    def _records(self, name: str, given: Mapping[str, Any]) -> list[RemoteRecord]:
         with self._pool.connection() as connection:
-            rows = connection.execute(_SQL["candidates"], given).fetchall()
-        return [_to_record(row) for row in rows]
+            return [_to_record(row) for row in connection.execute(_SQL[name], given).fetchall()]
 
     def forget(self, reading: str) -> None:
         """Drop a reading."""
@@ -93,6 +117,23 @@ class Readings:
                     copy.write_row((number, around, kind.value, *_to_row(record)))
             count += len(piece)
         return count
+
+
+class _Known:
+    """Which records need no search: what is bound to them was read."""
+
+    def __init__(
+        self, bindings: Sequence[Binding], read: Mapping[tuple[Kind, str], RemoteRecord]
+    ) -> None:
+        there = [b for b in bindings if (b.key.kind, b.remote_id) in read]
+        self._by_key = {b.key: b.owner for b in there}
+        self._by_slot = {(b.key.kind, b.slot, b.owner) for b in there if b.slot in _ONE_PER_OWNER}
+
+    def settles(self, record: DesiredRecord) -> bool:
+        """Whether its own binding leads to a record that was read."""
+        if record.owner and (record.key.kind, record.slot, record.owner) in self._by_slot:
+            return True
+        return self._by_key.get(record.key) in {"", record.owner}
 
 
 def _to_row(record: RemoteRecord) -> Row:

@@ -98,10 +98,9 @@ create table trueup.product_state (
     last_error      text,
     rate_limited_at timestamptz,
     primary key (offering_id, target)
-);
+) with (fillfactor = 80);  -- every night moves the times of most rows: leave room to do it in place
 create index product_state_trouble on trueup.product_state (status, target)
     where status in ('failed', 'held');
-create index product_state_by_verification on trueup.product_state (verified_at);
 
 -- Bound offerings that the catalogue no longer has, and in how many runs that was so.
 create table trueup.absence (
@@ -142,6 +141,11 @@ create index observed_by_name on trueup.observed (reading, kind, name_key) where
 
 -- --------------------------------------------------------------------------------------- writing
 
+-- The functions below run between two requests. Their plans are made once per session and not
+-- again for every call (force_generic_plan), often while the tables are still empty. Everything is
+-- looked up by its key, one by one; what would read a whole table is switched off, or a plan made
+-- for an empty table would read a full one.
+
 -- Stops the transaction of whoever is no longer the one writer. The lease's row stays locked, so
 -- that a takeover waits for the writes that this call allowed.
 create function trueup.require_lease(p_lease text, p_epoch bigint) returns void
@@ -157,7 +161,10 @@ end $$;
 -- that was lost before is not lost any more.
 create function trueup.write_intents(p_lease text, p_epoch bigint, p_run text, p_intents jsonb)
 returns void
-language plpgsql as $$
+language plpgsql
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
 begin
     perform trueup.require_lease(p_lease, p_epoch);
     insert into trueup.intent (kind, code, name, name_key, namesakes, run_id)
@@ -196,10 +203,15 @@ begin
                       where other.kind = held.kind and other.remote_id = held.remote_id);
 
     with replaced as (
-        delete from trueup.binding as held using unnest(p_written) as new
-        where held.kind = new.kind
-          and (held.code = new.code or held.remote_id = new.remote_id)
-        returning held.*
+        delete from trueup.binding as old
+        where old.ctid in (
+            select held.ctid from unnest(p_written) as new
+            join trueup.binding as held on held.kind = new.kind and held.code = new.code
+            union all
+            select held.ctid from unnest(p_written) as new
+            join trueup.binding as held
+                on held.kind = new.kind and held.remote_id = new.remote_id)
+        returning old.*
     )
     select array_agg(replaced::trueup.binding) into v_before from replaced;
 
@@ -217,7 +229,8 @@ end $$;
 
 -- The remote ids where the old screens look for them; never emptied.
 create function trueup.mirror_remote_ids(p_written trueup.outcome[]) returns void
-language sql as $$
+language plpgsql as $$
+begin
     insert into public.product_integrations as known
         (service_package_id, zoho_crm_product_id, zoho_billing_plan_id, zoho_billing_item_id,
          zoho_billing_hardware_item_id)
@@ -242,14 +255,17 @@ language sql as $$
         zoho_billing_item_id =
             coalesce(excluded.zoho_billing_item_id, known.zoho_billing_item_id),
         zoho_billing_hardware_item_id =
-            coalesce(excluded.zoho_billing_hardware_item_id, known.zoho_billing_hardware_item_id)
-$$;
+            coalesce(excluded.zoho_billing_hardware_item_id, known.zoho_billing_hardware_item_id);
+end $$;
 
 -- Makes the outcomes of one request durable. A create's intent is closed when the record is known
 -- (applied), or when this run's attempt surely was not carried out; a lost answer keeps it open.
 create function trueup.record_outcomes(p_lease text, p_epoch bigint, p_run text, p_outcomes jsonb)
 returns void
-language plpgsql as $$
+language plpgsql
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
 declare
     v_all trueup.outcome[] := array(
         select o from jsonb_populate_recordset(null::trueup.outcome, p_outcomes) as o);
@@ -311,7 +327,8 @@ create type trueup.verdict as (
 create function trueup.settle_states(
     p_at timestamptz, p_ladder double precision[], p_verdicts trueup.verdict[]
 ) returns void
-language sql as $$
+language plpgsql as $$
+begin
     insert into trueup.product_state as known
         (offering_id, target, sku, status, row_revision, verified_at, last_success_at,
          last_attempt_at, failures, next_attempt_at, quarantined, last_error)
@@ -332,13 +349,14 @@ language sql as $$
         failures = case when excluded.status = 'failed' then known.failures + 1 else 0 end,
         next_attempt_at = case when excluded.status = 'failed' then p_at + make_interval(
             secs => p_ladder[least(known.failures + 1, cardinality(p_ladder))]) end,
-        quarantined = excluded.quarantined, last_error = excluded.last_error
-$$;
+        quarantined = excluded.quarantined, last_error = excluded.last_error;
+end $$;
 
 -- The same for the old screens. A column of a target that was not decided keeps its value, and
 -- the "last synced" times move with a success only.
 create function trueup.mirror_states(p_at timestamptz, p_verdicts trueup.verdict[]) returns void
-language sql as $$
+language plpgsql as $$
+begin
     insert into public.product_integrations as known
         (service_package_id,
          zoho_crm_sync_status, zoho_crm_last_sync_error, zoho_crm_last_synced_at,
@@ -383,15 +401,18 @@ language sql as $$
                 coalesce(excluded.zoho_crm_sync_status, known.zoho_crm_sync_status),
                 coalesce(excluded.zoho_billing_sync_status, known.zoho_billing_sync_status)) = 'ok'
             then p_at else known.last_synced_at end,
-        updated_at = excluded.updated_at
-$$;
+        updated_at = excluded.updated_at;
+end $$;
 
 create function trueup.settle_products(
     p_lease text, p_epoch bigint, p_run text, p_at timestamptz, p_ladder double precision[],
     p_offerings uuid[], p_skus text[], p_targets text[], p_statuses text[], p_revisions text[],
     p_errors text[], p_permanent boolean[]
 ) returns void
-language plpgsql as $$
+language plpgsql
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
 declare
     v_verdicts trueup.verdict[];
 begin

@@ -61,10 +61,10 @@ limit 1
 -- name: bindings
 select kind, code, slot, remote_id, owner, sku, applied::text
 from trueup.binding
-where owner <> '' and owner = any(%(owners)s::text[])
+where owner <> '' and owner in (select json_array_elements_text(%(owners)s::json))
 union
 select kind, code, slot, remote_id, owner, sku, applied::text
-from unnest(%(kinds)s::text[], %(codes)s::text[]) as wanted (kind, code)
+from json_to_recordset(%(keys)s::json) as wanted (kind text, code text)
 join trueup.binding using (kind, code)
 order by kind, code
 

@@ -25,57 +25,62 @@ with gone as (
 )
 delete from trueup.observed using gone where reading = gone.id
 
+-- name: bound
+select kind, remote_id, code, fields::text, own_id, parent_id, version
+from (
+    select distinct on (kind, remote_id) seen.*
+    from json_to_recordset(%(bound)s::json) as bound (kind text, remote_id text)
+    join trueup.observed as seen using (kind, remote_id)
+    where seen.reading = (select id from trueup.reading where name = %(reading)s)
+    order by kind, remote_id, round desc
+) as newest
+
 -- name: candidates
--- Whatever could be one of the wanted records: by bound id, own id, code, name, the name under
--- which a create was lost, and for a product of Billing as the parent of the plan with its code.
--- What is bound under another key is nobody else's, so it is found by its bound id only.
+-- Whatever could be one of the wanted records: by own id, code, name, the name under which a
+-- create was lost, and for a product of Billing the plan with its code and that plan's parent.
+-- What is bound under another key is nobody else's.
 with read as materialized (
     select id from trueup.reading where name = %(reading)s
 ), wanted as (
     select *
-    from unnest(%(kinds)s::text[], %(codes)s::text[], %(owners)s::text[], %(name_keys)s::text[])
-         as wanted (kind, code, owner, name_key)
+    from json_to_recordset(%(wanted)s::json)
+         as wanted (kind text, code text, owner text, name_key text)
 ), hit as (
-    select null as wanted_code, seen.*
-    from unnest(%(bound_kinds)s::text[], %(bound_ids)s::text[]) as bound (kind, id)
-    join trueup.observed as seen
-        on seen.reading = (select id from read) and seen.kind = bound.kind
-       and seen.remote_id = bound.id
-    union all
     select wanted.code as wanted_code, seen.* from wanted
     join trueup.observed as seen
         on seen.reading = (select id from read) and seen.kind = wanted.kind
        and seen.own_id = wanted.owner and seen.own_id <> ''
     union all
-    select wanted.code as wanted_code, seen.* from wanted
+    select wanted.code, seen.* from wanted
     join trueup.observed as seen
         on seen.reading = (select id from read) and seen.kind = wanted.kind
        and seen.code = wanted.code and seen.code <> ''
     union all
-    select wanted.code as wanted_code, seen.* from wanted
+    select wanted.code, seen.* from wanted
     join trueup.observed as seen
         on seen.reading = (select id from read) and seen.kind = wanted.kind
        and seen.name_key = wanted.name_key and seen.name_key <> ''
     union all
-    select wanted.code as wanted_code, seen.* from wanted
-    join trueup.intent on intent.kind = wanted.kind and intent.code = wanted.code
+    select wanted.code, seen.* from wanted
+    join trueup.intent using (kind, code)
     join trueup.observed as seen
         on seen.reading = (select id from read) and seen.kind = wanted.kind
        and seen.name_key = intent.name_key and seen.name_key <> ''
     union all
-    select wanted.code as wanted_code, seen.* from wanted
+    select wanted.code, seen.* from wanted
     join trueup.observed as plan
         on plan.reading = (select id from read) and plan.kind = 'billing_plan'
        and plan.code = wanted.code and plan.code <> ''
     join trueup.observed as seen
-        on seen.reading = (select id from read) and seen.kind = 'billing_product'
-       and seen.remote_id = plan.parent_id
+        on seen.reading = plan.reading
+       and ((seen.kind = plan.kind and seen.remote_id = plan.remote_id)
+            or (seen.kind = 'billing_product' and seen.remote_id = plan.parent_id))
     where wanted.kind = 'billing_product'
 )
 select distinct on (kind, remote_id)
        kind, remote_id, code, fields::text, own_id, parent_id, version
 from hit
-where wanted_code is null or not exists (
+where not exists (
     select from trueup.binding as held
     where held.kind = hit.kind and held.remote_id = hit.remote_id and held.code <> hit.wanted_code)
 order by kind, remote_id, round desc
