@@ -97,6 +97,8 @@ class Identity:
         mine = binding.key if binding is not None else record.key
         for level in self._levels(record):
             free = [r for r in level if self._holder.get((kind, r.remote_id), mine) == mine]
+            # What we wrote under this very key, for a row that is no more, is not a copy.
+            free = [r for r in free if (kind, r.remote_id) in self._holder] or free
             if len(free) == 1:
                 return Match(free[0], binding, namesakes=namesakes)
             if free:

@@ -77,7 +77,8 @@ def read_row(
         return Finding(code, kind, sku or "(none)", message, owner=row.id)
 
     try:
-        stands = read_lifecycle(row, now)
+        # A window that contradicts itself does not end a product: all its troubles are said.
+        stands = "live" if _window_contradicts(row) else read_lifecycle(row, now)
     except CatalogueError as error:
         return None, [finding("status_unknown", FindingKind.TEXT, error.message)]
     if isinstance(stands, Ended):
@@ -143,6 +144,15 @@ def in_basis(amount: Decimal, row: PackageRow, rules: CatalogueRules) -> Decimal
         return cents(amount)
     factor = 1 + rules.vat_rate
     return cents(amount / factor if stated else amount * factor)
+
+
+def _window_contradicts(row: PackageRow) -> bool:
+    return (
+        row.status == "active"
+        and row.valid_from is not None
+        and row.valid_to is not None
+        and row.valid_to < row.valid_from
+    )
 
 
 Trouble = tuple[str, FindingKind, str]

@@ -48,8 +48,16 @@ class DueProducts:
         return islice(found, self._scope.limit)
 
     def gone(self) -> list[ProductDraft]:
-        """Products that left the catalogue at least two runs ago and that no row replaced."""
-        return [self._withdrawn(owner, bindings[0].sku) for owner, bindings in self._gone]
+        """Products that left the catalogue at least two runs ago.
+
+        Where another row carries the SKU on, only what it does not want is theirs to retire.
+        """
+        replaced = self._in_catalogue({bindings[0].sku for _, bindings in self._gone})
+        return [
+            self._withdrawn(owner, sku, superseded=key_of(sku) in replaced)
+            for owner, bindings in self._gone
+            for sku in [bindings[0].sku]
+        ]
 
     def _draft(
         self, entry: CatalogueEntry, unread: Mapping[TargetName, str]
@@ -69,24 +77,19 @@ class DueProducts:
         wanted = read_draft(row, draft, self._shop.rules, self._census, self._started)
         return draft if wanted else None
 
-    def _withdrawn(self, owner: str, sku: str) -> ProductDraft:
+    def _withdrawn(self, owner: str, sku: str, *, superseded: bool) -> ProductDraft:
         draft = ProductDraft(owner, sku, sku, "", dict.fromkeys(self._scope.targets, Due.CHANGED))
-        draft.reading = Withdrawn(owner, sku, sku, Ended.GONE)
+        draft.reading = Withdrawn(owner, sku, sku, Ended.GONE, superseded=superseded)
         return draft
 
     def _find_gone(self) -> Iterator[tuple[str, list[Binding]]]:
         if self._scope.standing is not None or self._scope.limit is not None:
             return
-        missing = [
-            (owner, bindings)
-            for owner, missed, bindings in self._shop.ledger.missing_owners()
-            if bindings and missed + 1 >= RUNS_UNTIL_GONE
-        ]
-        replaced = self._in_catalogue({bindings[0].sku for _, bindings in missing})
         asked = {key_of(sku) for sku in self._scope.skus}
-        for owner, bindings in missing:
-            sku = key_of(bindings[0].sku)
-            if sku not in replaced and (not asked or sku in asked):
+        for owner, missed, bindings in self._shop.ledger.missing_owners():
+            if not bindings or missed + 1 < RUNS_UNTIL_GONE:
+                continue
+            if not asked or key_of(bindings[0].sku) in asked:
                 yield owner, bindings
 
     def _in_catalogue(self, skus: set[str]) -> set[str]:

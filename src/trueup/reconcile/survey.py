@@ -18,6 +18,7 @@ from trueup.domain.offering import Offering
 from trueup.domain.plan import Estimate, Plan
 from trueup.domain.records import KINDS_OF, Kind, RecordKey, RemoteRecord, Schema, TargetName
 from trueup.planner.census import Census, device_codes, take_census
+from trueup.planner.conflicts import claims, without_claimed
 from trueup.planner.diff import compare_record
 from trueup.planner.draft import Drafter, ProductDraft
 from trueup.planner.estimate import count_requests
@@ -175,6 +176,14 @@ class _Comparer:
             self._compare_part(drafts)
         if TargetName.BILLING in self._schemas and not (scope.skus or scope.limit):
             self._result.leftovers += self._unused_devices()
+        self._settle_conflicts()
+
+    def _settle_conflicts(self) -> None:
+        result = self._result
+        claimed = claims(change for draft in result.drafts for change in draft.changes)
+        for draft in result.drafts:
+            draft.changes = without_claimed(draft.changes, claimed)
+        result.leftovers = without_claimed(result.leftovers, claimed)
 
     def _compare_part(self, drafts: list[ProductDraft]) -> None:
         ledger = self._shop.ledger
