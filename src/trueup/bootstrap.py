@@ -9,11 +9,13 @@ from __future__ import annotations
 import random
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -77,6 +79,13 @@ class App:
     transport: httpx2.BaseTransport | None = None
     on_request: Callable[[RequestEvent], None] | None = None
     person: bool = False
+    throttled: Counter[str] = field(default_factory=Counter)
+
+    def _note_request(self, event: RequestEvent) -> None:
+        if event.status == HTTPStatus.TOO_MANY_REQUESTS:
+            self.throttled[event.target] += 1
+        if self.on_request is not None:
+            self.on_request(event)
 
     @cached_property
     def database_url(self) -> str:
@@ -187,7 +196,7 @@ class App:
             clock=self.clock,
             rng=random.Random(),  # noqa: S311 (it spreads retries; nothing secret depends on it)
             transport=self.transport,
-            on_request=self.on_request,
+            on_request=self._note_request,
         )
         self.stack.callback(door.close)
         return door
@@ -203,6 +212,7 @@ class App:
             TargetName.CRM: CrmTarget(
                 self.door,
                 managed=settings.mapping.managed(Kind.CRM_PRODUCT),
+                own_id_field=settings.mapping.field_from(Kind.CRM_PRODUCT, "offering_id"),
                 clock=self.clock,
                 batch_size=settings.batch_size,
             ),
@@ -250,6 +260,7 @@ class App:
             limits=self.limits,
             new_run_id=new_run_id,
             requests=lambda: self.door.requests,
+            throttles=lambda target: self.throttled[target.value],
             watcher=self.watcher,
         )
 

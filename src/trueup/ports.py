@@ -193,6 +193,10 @@ class Ledger(Protocol):
         """Remember how products stand, with back-off, also in the predecessor's columns."""
         ...
 
+    def rate_limited(self, owners: Collection[str], target: TargetName, message: str) -> None:
+        """A target refused for too many requests while it was the turn of these offerings."""
+        ...
+
 
 # --- budget and token ----------------------------------------------------------------------
 

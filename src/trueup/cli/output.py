@@ -1,4 +1,4 @@
-"""What commands print: tables on a terminal, aligned text in a pipe, one JSON document on demand."""
+"""What commands print: tables on a terminal, aligned text in a pipe, JSON on demand."""
 
 from __future__ import annotations
 
@@ -29,16 +29,17 @@ def console(*, error: bool = False) -> Console:
     """The console of stdout, or of stderr."""
     from rich.console import Console
 
-    return Console(stderr=error, highlight=False, soft_wrap=not _terminal(error=error))
+    return Console(stderr=error, highlight=False, soft_wrap=not on_terminal(error=error))
 
 
-def _terminal(*, error: bool = False) -> bool:
+def on_terminal(*, error: bool = False) -> bool:
+    """Whether a person reads along."""
     return (sys.stderr if error else sys.stdout).isatty()
 
 
 def say(text: str = "", style: str = "") -> None:
     """One line of text; styled on a terminal."""
-    if _terminal():
+    if on_terminal():
         console().print(text, style=style or None, markup=False)
     else:
         sys.stdout.write(f"{text}\n")
@@ -62,7 +63,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
         if empty:
             say(empty, "dim")
         return
-    if _terminal():
+    if on_terminal():
         _rich_table(columns, cells)
     else:
         _plain_table(columns, cells)

@@ -86,6 +86,18 @@ class ProductDraft:
             last_attempt_at=state.last_attempt_at,
         )
 
+    def whole_work(self) -> Work:
+        """The product's changes at all targets: what decides whether this run writes it."""
+        at = [self.work(target) for target in self.due]
+        attempts = [work.last_attempt_at for work in at if work.last_attempt_at is not None]
+        return Work(
+            self.offering_id,
+            self.sku,
+            tuple(self.changes),
+            failed_before=any(work.failed_before for work in at),
+            last_attempt_at=min(attempts, default=None),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

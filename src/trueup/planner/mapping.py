@@ -132,6 +132,11 @@ class FieldMap:
         """The policy of each field of a kind."""
         return {rule.field: rule.policy for rule in self.rules[kind]}
 
+    def field_from(self, kind: Kind, source: str) -> str:
+        """The managed field that comes from a source; empty when none does."""
+        managed = (r for r in self.rules[kind] if r.policy is not Policy.IGNORE)
+        return next((rule.field for rule in managed if rule.source == source), "")
+
     def digest(self) -> str:
         """Changes when the mapping does, so that what a mapping broke is tried again."""
         text = repr([(kind.value, rules) for kind, rules in sorted(self.rules.items())])

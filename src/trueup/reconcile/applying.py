@@ -29,6 +29,7 @@ from trueup.reconcile.scope import HeldLock, Workshop
 
 Decided = Callable[[Work, TargetName, Verdict], None]
 
+GONE = "GONE"  # the code with which targets say that a record is no longer there
 _STATUS_OF: dict[type[RecordError], Status] = {
     RejectedError: Status.REJECTED,
     RetryableError: Status.FAILED,
@@ -149,15 +150,25 @@ class Lane:
         if not any(change.writes for change in group):
             return [Outcome(c, Status.APPLIED, remote_id=c.remote_id, at=at) for c in group]
         self.shop.ledger.intend(group, self.run_id, self.lock.fence)
+        throttles = self.shop.throttles(self.target.name)
         try:
             answers = self.target.apply(group, self.shop.ledger.remote_id)
         except TargetStoppedError as error:
+            self._note_throttles(group, throttles)
             if self.stopped is None:
                 self.stopped = error
                 self.shop.watcher.stopped(self.target.name, error)
             return [Outcome(c, Status.DEFERRED, detail=error.message) for c in group]
         at = self.shop.clock.now()
         return [_outcome(change, answer, at) for change, answer in zip(group, answers, strict=True)]
+
+    def _note_throttles(self, group: Sequence[Change], before: int) -> None:
+        """The predecessor's screens show which products met a rate limit."""
+        met = self.shop.throttles(self.target.name) - before
+        if met > 0:
+            owners = {user for change in group for user in change.users}
+            message = f"{met} refused for too many requests"
+            self.shop.ledger.rate_limited(owners, self.target.name, message)
 
     def _verdict(self, outcomes: Sequence[Outcome]) -> Verdict:
         """What a product's outcomes say about it: the worst one decides."""
@@ -177,6 +188,9 @@ class Lane:
 def _outcome(change: Change, answer: Written | RecordError, at: datetime) -> Outcome:
     if isinstance(answer, Written):
         return Outcome(change, Status.APPLIED, remote_id=answer.remote_id, at=at)
+    if isinstance(answer, RejectedError) and answer.code == GONE:
+        # Somebody deleted it since it was read: the next look makes it again, or not.
+        return Outcome(change, Status.STALE, detail=answer.message, code=answer.code, at=at)
     status = next((s for kind, s in _STATUS_OF.items() if isinstance(answer, kind)), Status.FAILED)
     code = answer.code if isinstance(answer, RejectedError) else ""
     return Outcome(change, status, detail=answer.message, code=code, at=at)

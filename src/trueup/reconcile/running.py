@@ -231,23 +231,12 @@ class _Running:
 
     def _choose(self, seen: Survey) -> tuple[list[str], list[str]]:
         """The products that this run writes, in order, and those it defers (law 10)."""
-        work = [_whole(draft) for draft in seen.drafts if draft.changes]
+        work = [draft.whole_work() for draft in seen.drafts if draft.changes]
         if seen.leftovers:
             work.append(Work("", "", tuple(seen.leftovers)))
         most = self.shop.limits.max_products if self.order.bounded else None
         now, later = choose(work, most)
         return [w.owner for w in now], [w.owner for w in later]
-
-
-def _whole(draft: ProductDraft) -> Work:
-    at = [draft.work(target) for target in draft.due]
-    return Work(
-        draft.offering_id,
-        draft.sku,
-        tuple(draft.changes),
-        failed_before=any(w.failed_before for w in at),
-        last_attempt_at=min((w.last_attempt_at for w in at if w.last_attempt_at), default=None),
-    )
 
 
 def _work(drafts: dict[str, ProductDraft], owner: str, target: TargetName, seen: Survey) -> Work:

@@ -108,7 +108,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """Everything the use-cases need, wired once."""
+    """Everything the use-cases need, wired once.
+
+    `requests` counts what was sent so far by target, `throttles` the refusals for too many.
+    """
 
     catalogue: Catalogue
     targets: Mapping[TargetName, Target]
@@ -120,4 +123,5 @@ class Workshop:
     limits: Limits
     new_run_id: Callable[[Trigger, datetime], str]
     requests: Callable[[], Mapping[str, int]] = field(default=dict)
+    throttles: Callable[[TargetName], int] = field(default=lambda _: 0)
     watcher: Watcher = field(default_factory=Silence)

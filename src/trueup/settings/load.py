@@ -62,14 +62,19 @@ class Settings:
     origin: Mapping[str, str]
 
 
-def load(*, file: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+def load(
+    *,
+    file: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    use_file: bool = True,
+) -> Settings:
     """Read settings: the environment wins over the file, the file over the defaults.
 
     `file` defaults to TRUEUP_CONFIG, else `trueup.toml` in the current directory if there is one.
     Raises `UsageError` naming the variable, or the line and key of the file, and what is expected.
     """
     env = os.environ if environment is None else environment
-    source = _find_file(file, env)
+    source = _find_file(file, env) if use_file else None
     document, lines = _read_file(source)
     written = dict(_flatten(document))
     _refuse_unknown(written, source, lines)

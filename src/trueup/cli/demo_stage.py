@@ -1,0 +1,161 @@
+"""What the demo plays on: a database of its own, a catalogue, and Zoho in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trueup.domain.errors import TrueupError
+
+if TYPE_CHECKING:
+    from trueup.bootstrap import App
+
+MARKER = ".trueup-demo"
+_STOP_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Zoho:
+    """The emulator, and what a person with a browser could do there."""
+
+    variables: Mapping[str, str]
+
+    def console(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Call the emulator's console."""
+        url = f"{self.variables['ZOHO_API_URL']}/_emulator/{path}"
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, content, method=method)  # noqa: S310 (loopback)
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 (loopback)
+            return json.loads(answer.read() or b"null")
+
+    def edit(self, service: str, resource: str, key: str, **fields: object) -> None:
+        """A person changes a record in Zoho's own screens."""
+        name = "code" if resource == "plans" else "id"
+        body = {"service": service, "resource": resource, name: key, "fields": fields}
+        self.console("POST", "edit", body)
+
+    def delete(self, service: str, resource: str, key: str) -> None:
+        """A person deletes a record."""
+        self.console("POST", "delete", {"service": service, "resource": resource, "id": key})
+
+    def state(self) -> Any:
+        """Counts, requests and the largest window that the emulator saw."""
+        return self.console("GET", "state")
+
+
+@contextmanager
+def zoho(time_scale: int) -> Iterator[Zoho]:
+    """The emulator as a process of its own, stopped at the end."""
+    command = [sys.executable, "-m", "zoho_emulator", "--port", "0", "--seed", "7", "--json"]
+    command += ["--time-scale", str(time_scale)]
+    with subprocess.Popen(  # noqa: S603 (our own program)
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            first = process.stdout.readline() if process.stdout else ""
+            if not first.startswith("{"):
+                said = process.stderr.read() if process.stderr else ""
+                raise TrueupError(f"the emulator did not start: {said.strip() or first.strip()}")
+            yield Zoho(json.loads(first))
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@contextmanager
+def fresh_folder(wanted: Path) -> Iterator[Path]:
+    """An empty data directory for this demo; only a folder of an earlier demo is ever emptied."""
+    import fcntl
+
+    wanted.mkdir(parents=True, exist_ok=True)
+    with (wanted.parent / f"{wanted.name}.lock").open("w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # Another demo is running: this one leaves nothing behind.
+            with tempfile.TemporaryDirectory(prefix="trueup-demo-") as other:
+                yield Path(other)
+            return
+        contents = list(wanted.iterdir())
+        if contents and not (wanted / MARKER).exists():
+            raise TrueupError(f"{wanted} is not a folder of the demo; it is left alone")
+        for each in contents:
+            shutil.rmtree(each) if each.is_dir() else each.unlink()
+        (wanted / MARKER).write_text("made by `trueup demo`; emptied by the next one\n", "ascii")
+        yield wanted
+
+
+def load_sample(app: App) -> int:
+    """Create the schema and load the sample catalogue; returns how many rows."""
+    from trueup.postgres.importing import import_rows, load_rows
+    from trueup.postgres.migrate import upgrade
+
+    with app.bare_pool.connection() as connection:
+        upgrade(connection)
+        with as_file(files("trueup.data") / "sample_catalogue.json") as sample:
+            return import_rows(connection, load_rows(sample)).total
+
+
+def change_catalogue(app: App) -> list[str]:
+    """What a product manager does on a day: a price, a new tariff, one withdrawn, one text."""
+    statements = (
+        (
+            "BIZ-FBR-001 costs 5 % more",
+            """update service_packages
+               set price = round(price * 1.05, 2), base_price_zar = round(base_price_zar * 1.05, 2),
+                   pricing = jsonb_set(pricing, '{monthly}', to_jsonb(round(price * 1.05, 2)))
+               where sku = 'BIZ-FBR-001'""",
+        ),
+        (
+            "BIZ-FBR-002 has a better description",
+            """update service_packages set description = description || ' Installed in ten days.'
+               where sku = 'BIZ-FBR-002'""",
+        ),
+        (
+            "DC-PRO-200 is no longer sold",
+            """update service_packages set status = 'inactive', active = false
+               where sku = 'DC-PRO-200'""",
+        ),
+        (
+            "BIZ-FBR-099 is new",
+            """insert into service_packages
+               select (jsonb_populate_record(p, jsonb_build_object(
+                   'id', '00000000-0000-4000-8000-000000000099', 'sku', 'BIZ-FBR-099',
+                   'name', 'BizLight Connect Max', 'slug', 'bizlight-connect-max'))).*
+               from service_packages p where p.sku = 'BIZ-FBR-003'""",
+        ),
+    )
+    with app.pool.connection() as connection:
+        for _, statement in statements:
+            connection.execute(statement)
+    return [text for text, _ in statements]
+
+
+def change_zoho(app: App, there: Zoho) -> list[str]:
+    """What people do at Zoho meanwhile, with the best intentions."""
+    from trueup.domain.records import Kind, RecordKey
+
+    def remote(kind: Kind, code: str) -> str:
+        return app.ledger.remote_id(RecordKey(kind, code)) or ""
+
+    there.edit("crm", "Products", remote(Kind.CRM_PRODUCT, "BIZ-FBR-003"), Unit_Price=1)
+    there.edit("billing", "plans", "BIZ-FBR-004", recurring_price=18.99)
+    there.delete("crm", "Products", remote(Kind.CRM_PRODUCT, "BIZ-FBR-005"))
+    return [
+        "somebody types a price of 1.00 into the CRM record of BIZ-FBR-003",
+        "somebody slips by two digits in the Billing plan BIZ-FBR-004: 18.99",
+        "somebody deletes the CRM record of BIZ-FBR-005",
+    ]

@@ -1,0 +1,133 @@
+"""Drawing up a plan and showing it."""
+
+from __future__ import annotations
+
+import json as json_text
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trueup.cli import output
+from trueup.domain.changes import Action
+from trueup.domain.errors import TargetStoppedError, UsageError
+from trueup.domain.plan import Plan, count_actions
+from trueup.planner.explain import explain_change, explain_finding
+from trueup.planner.order import choose
+
+if TYPE_CHECKING:
+    from trueup.bootstrap import App
+    from trueup.reconcile.scope import Scope
+
+_SHOWN = 40  # changes written out on a terminal; a pipe and a file get all
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A plan, and why it lacks a target, if it does."""
+
+    plan: Plan
+    stopped: tuple[TargetStoppedError, ...] = ()
+
+
+def draw(
+    app: App, scope: Scope, *, max_products: int | None = None, trust_smaller: bool = False
+) -> Drawn:
+    """Look at both sides and plan for at most so many products."""
+    from trueup.reconcile.survey import survey
+
+    shop = app.workshop()
+    reading = f"plan-{secrets.token_hex(6)}"
+    seen = survey(shop, scope, reading, trust_smaller=trust_smaller)
+    if max_products is not None:
+        chosen, _ = choose([d.whole_work() for d in seen.drafts if d.changes], max_products)
+        kept = {work.owner for work in chosen}
+        for draft in seen.drafts:
+            if draft.offering_id not in kept:
+                draft.changes = []
+    plan = seen.plan(batch_size=shop.limits.batch_size, rate=shop.limits.rate)
+    return Drawn(plan, tuple(seen.stopped.values()))
+
+
+def show_plan(plan: Plan, *, findings: bool = True) -> None:
+    """A plan as text: findings, changes with before and after, counts, estimate."""
+    if plan.findings and findings:
+        output.heading("Findings")
+        for finding in plan.findings:
+            output.say(explain_finding(finding), "magenta" if finding.held else "yellow")
+    if plan.changes:
+        output.heading("Changes")
+    shown = plan.changes[:_SHOWN] if output.on_terminal() else plan.changes
+    for change in shown:
+        first, *rest = explain_change(change)
+        output.say(first, _COLOURS[change.action])
+        for line in rest:
+            output.say(line, "dim" if change.action is Action.CREATE else "")
+    if len(shown) < len(plan.changes):
+        output.say(
+            f"… and {len(plan.changes) - len(shown)} more; --out FILE or a pipe shows all", "dim"
+        )
+    _show_counts(plan)
+
+
+_COLOURS = {
+    Action.CREATE: "green",
+    Action.ADOPT: "cyan",
+    Action.UPDATE: "yellow",
+    Action.RETIRE: "red",
+}
+
+
+def _show_counts(plan: Plan) -> None:
+    output.heading("Plan")
+    rows = [
+        (target.value, *(counts[action] for action in Action))
+        for target, counts in count_actions(plan.changes).items()
+    ]
+    if plan.empty:
+        output.say("Nothing to do: both targets agree with the catalogue.", "bold green")
+    else:
+        output.table(("target", *(f"#{action.value}" for action in Action)), rows)
+    held = sum(1 for f in plan.findings if f.held)
+    refused = sum(1 for f in plan.findings if f.blocks and not f.held)
+    output.facts(
+        {
+            "products compared": plan.looked,
+            "need nothing": plan.unchanged,
+            "held or refused": f"{held} held, {refused} refused" if held or refused else "none",
+            "estimate": f"{plan.estimate.requests} requests, {output.lasted(plan.estimate.seconds)}"
+            " at the rate limit",
+            "fingerprint": plan.fingerprint,
+        }
+    )
+
+
+def save_plan(plan: Plan, scope: Scope, file: Path) -> None:
+    """Write a plan down so that exactly it can be applied."""
+    document = {
+        "trueup_plan": 1,
+        "scope": {"targets": [t.value for t in scope.targets], "skus": list(scope.skus)},
+        **plan.as_json(),
+    }
+    try:
+        file.write_text(json_text.dumps(document, indent=2, ensure_ascii=False), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"the plan cannot be written to {file}: {error.strerror}") from None
+
+
+def read_plan(file: Path, scope: Scope) -> tuple[Scope, Sequence[dict[str, Any]]]:
+    """A saved plan: the scope that it was made for, and its changes."""
+    try:
+        document = json_text.loads(file.read_text(encoding="utf-8"))
+        changes = document["changes"]
+        targets = set(document["scope"]["targets"])
+        skus = tuple(document["scope"]["skus"])
+    except OSError as error:
+        raise UsageError(f"the plan {file} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(
+            f"{file} is not a plan", "make one with `trueup plan --out FILE`"
+        ) from None
+    kept = tuple(t for t in scope.targets if t.value in targets)
+    return replace(scope, targets=kept, skus=scope.skus or skus), changes

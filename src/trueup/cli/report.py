@@ -1,0 +1,139 @@
+"""A finished run, for people and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trueup.cli import output
+from trueup.domain.errors import TrueupError
+from trueup.domain.records import TargetName
+from trueup.domain.runs import ProductResult, ProductStatus, RunState, Verdict
+from trueup.reconcile.running import Report
+
+EXIT_CODES = {
+    RunState.SUCCEEDED: 0,
+    RunState.PARTIAL: 1,
+    RunState.FAILED: 1,
+    RunState.HELD: 3,
+    RunState.ALREADY_RUNNING: 75,
+}
+_WORDS = {
+    RunState.SUCCEEDED: ("Agreement reached.", "bold green"),
+    RunState.PARTIAL: ("Done in part: see what failed.", "bold yellow"),
+    RunState.FAILED: ("Failed.", "bold red"),
+    RunState.HELD: ("Done, but for what a person must look at.", "bold magenta"),
+    RunState.ALREADY_RUNNING: ("Another run is writing; nothing was done.", "bold yellow"),
+}
+_SHOWN = 15
+_NOTHING = Verdict(ProductStatus.SKIPPED)
+
+
+def exit_code(report: Report) -> int:
+    """The exit code of spec §3.2; refused credentials win over everything else."""
+    if report.error is not None and report.error.exit_code != TrueupError.exit_code:
+        return report.error.exit_code
+    return EXIT_CODES[report.run.state]
+
+
+def report_as_json(report: Report) -> dict[str, Any]:
+    """The document of `trueup run --json` (spec §3.2)."""
+    run = report.run
+    return {
+        "run_id": run.run_id,
+        "state": run.state.value,
+        "trigger": run.trigger.value,
+        "started_at": run.started_at.isoformat(),
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        "fingerprint": run.fingerprint,
+        "summary": dict(run.summary),
+        "requests": dict(run.requests),
+        "duration_ms": run.duration_ms,
+        "stale": report.stale,
+        "error": run.error,
+        "results": [_result(result) for result in report.results],
+    }
+
+
+def _result(result: ProductResult) -> dict[str, Any]:
+    verdicts = {t: result.verdicts.get(t, _NOTHING) for t in TargetName}
+    return {
+        "sku": result.sku,
+        "name": result.name,
+        **{t.value: {"status": v.status.value, "error": v.error} for t, v in verdicts.items()},
+    }
+
+
+def show_report(report: Report) -> None:
+    """The summary of a run: the verdict, what was not done and why, the counts."""
+    run = report.run
+    _show_troubles(report)
+    output.heading(f"Run {run.run_id}")
+    words, style = _WORDS[run.state]
+    output.say(words, style)
+    if run.error:
+        output.say(run.error, "red")
+    if report.error is not None and report.error.remedy:
+        output.say(f"→ {report.error.remedy}", "yellow")
+    if not run.summary:
+        return
+    output.table(
+        ("target", "#agree", "#written", "#unchanged", "#failed", "#held", "#refused", "#deferred"),
+        [_row(report, target) for target in TargetName],
+    )
+    requests = ", ".join(f"{count} {name}" for name, count in run.requests.items() if count)
+    output.facts(
+        {
+            "products": run.summary["totalCandidates"],
+            "requests": f"{sum(run.requests.values())} ({requests or 'none'})",
+            "duration": output.lasted(run.duration_ms / 1000),
+        }
+    )
+    if report.stale:
+        output.say(
+            f"{report.stale} changes of the saved plan were stale and were not made", "yellow"
+        )
+    for hint in _hints(report):
+        output.say(f"→ {hint}", "cyan")
+
+
+def _row(report: Report, target: TargetName) -> tuple[object, ...]:
+    def count(*statuses: ProductStatus) -> int:
+        found = (result.verdicts.get(target) for result in report.results)
+        return sum(1 for verdict in found if verdict is not None and verdict.status in statuses)
+
+    s = ProductStatus
+    each = (s.OK, s.UNCHANGED, s.FAILED, s.HELD, s.SKIPPED, s.DEFERRED)
+    return (target.value, count(s.OK, s.UNCHANGED), *(count(status) for status in each))
+
+
+def _show_troubles(report: Report) -> None:
+    troubles: dict[tuple[str, str, str], list[str]] = {}
+    for result in report.results:
+        for target, verdict in result.verdicts.items():
+            if verdict.error and verdict.status is not ProductStatus.DEFERRED:
+                word = (
+                    "refused" if verdict.status is ProductStatus.SKIPPED else verdict.status.value
+                )
+                key = (word, result.sku or "(none)", verdict.error)
+                troubles.setdefault(key, []).append(target.value)
+    if not troubles:
+        return
+    output.heading("Not in agreement")
+    rank = {"failed": 0, "held": 1, "refused": 2}
+    rows = [(sku, " + ".join(targets), word, why) for (word, sku, why), targets in troubles.items()]
+    rows.sort(key=lambda row: (rank[row[2]], row[0], row[3]))
+    output.table(("SKU", "target", "status", "why"), rows[:_SHOWN])
+    if len(rows) > _SHOWN:
+        output.say(f"… and {len(rows) - _SHOWN} more: `trueup errors`", "dim")
+
+
+def _hints(report: Report) -> list[str]:
+    summary = report.run.summary
+    hints = []
+    if summary.get("deferred"):
+        hints.append(f"{summary['deferred']} products are left for the next run: `trueup run`")
+    if report.run.state in (RunState.PARTIAL, RunState.FAILED):
+        hints.append(f"`trueup errors` lists what failed; `trueup runs show {report.run.run_id}`")
+    if summary.get("held"):
+        hints.append("held rows need a mend in the catalogue: `trueup errors`")
+    return hints

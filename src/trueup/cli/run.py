@@ -1,0 +1,337 @@
+"""The job: plan, run, drift, backfill, resync."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from trueup.cli import output
+from trueup.cli.selectors import (
+    Json,
+    Limit,
+    MaxProducts,
+    Skus,
+    Targets,
+    TargetWord,
+    Verbose,
+    known_skus,
+    targets_of,
+)
+from trueup.domain.errors import UsageError
+from trueup.domain.runs import Trigger
+from trueup.planner.due import Look
+
+if TYPE_CHECKING:
+    from trueup.bootstrap import App
+    from trueup.cli.planning import Drawn
+    from trueup.reconcile.applying import Brake
+    from trueup.reconcile.running import Order, Report
+    from trueup.settings import Settings
+
+_BACKFILL_BATCH = 100
+
+Out = Annotated[
+    Path | None, Parameter(name="--out", help="Also save the plan, for `trueup run --plan FILE`.")
+]
+DryRun = Annotated[bool, Parameter(name="--dry-run", negative="", help="Only show the plan.")]
+Deadline = Annotated[
+    str | None,
+    Parameter(name="--deadline", help="Stop cleanly after this long, e.g. 45min."),
+]
+Smaller = Annotated[
+    bool,
+    Parameter(
+        name="--accept-smaller-catalogue",
+        negative="",
+        help="Go on although the catalogue has lost more than half of its rows.",
+    ),
+]
+
+
+def plan(
+    *,
+    target: Targets = None,
+    sku: Skus = None,
+    max_products: MaxProducts = None,
+    out: Out = None,
+    accept_smaller: Smaller = False,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> int:
+    """Show what a run would change, and why: every field before and after. Writes nothing.
+
+    Findings are rows that are refused or held, each with its reason. The estimate says how many
+    requests and how long the plan would take.
+
+    Examples:
+      trueup plan
+      trueup plan --target billing --sku FIB-100
+      trueup plan --out tonight.json && trueup run --plan tonight.json
+    """
+    with _app(json=json, verbose=verbose) as app:
+        from trueup.cli.planning import draw, save_plan
+        from trueup.reconcile.scope import Scope
+
+        scope = Scope(targets_of(target), known_skus(app, sku))
+        drawn = draw(app, scope, max_products=max_products, trust_smaller=accept_smaller)
+        if out is not None:
+            save_plan(drawn.plan, scope, out)
+    code = _conclude(drawn, json=json)
+    if out is not None and not json:
+        output.say(f"saved to {out}; apply exactly this with `trueup run --plan {out}`")
+    return code
+
+
+def run(
+    *,
+    target: Targets = None,
+    sku: Skus = None,
+    max_products: MaxProducts = None,
+    dry_run: DryRun = False,
+    plan_file: Annotated[
+        Path | None,
+        Parameter(name="--plan", help="Apply exactly this saved plan; what moved since is stale."),
+    ] = None,
+    deadline: Deadline = None,
+    accept_smaller: Smaller = False,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> int:
+    """Plan and apply: bring CRM and Billing into agreement with the catalogue.
+
+    Looks at what is due, writes only what differs, each outcome durable before the next request.
+    Ctrl-C stops cleanly; the next run continues.
+
+    Examples:
+      trueup run
+      trueup run --max-products 20 --target crm
+      trueup run --plan tonight.json --json
+    """
+    if dry_run:
+        return plan(
+            target=target,
+            sku=sku,
+            max_products=max_products,
+            accept_smaller=accept_smaller,
+            json=json,
+            verbose=verbose,
+        )
+    with _app(json=json, verbose=verbose, deadline=deadline, max_products=max_products) as app:
+        from trueup.cli.planning import read_plan
+        from trueup.reconcile.running import Order
+        from trueup.reconcile.scope import Scope
+
+        scope = Scope(targets_of(target), known_skus(app, sku))
+        saved = None
+        if plan_file is not None:
+            scope, saved = read_plan(plan_file, scope)
+        order = Order(scope, Trigger.CLI, saved, trust_smaller=accept_smaller)
+        report = _carry_out(app, order)
+    return _conclude(report, json=json)
+
+
+def drift(
+    *,
+    target: Targets = None,
+    sku: Skus = None,
+    repair: Annotated[
+        bool, Parameter(name="--repair", negative="", help="Correct what differs.")
+    ] = False,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> int:
+    """Compare the whole catalogue with both targets, whatever was verified when.
+
+    Writes nothing without --repair. Exit code 1 when something differs.
+
+    Examples:
+      trueup drift
+      trueup drift --target billing --repair
+    """
+    with _app(json=json, verbose=verbose) as app:
+        from trueup.cli.planning import draw
+        from trueup.reconcile.running import Order
+        from trueup.reconcile.scope import Scope
+
+        scope = Scope(targets_of(target), known_skus(app, sku), look=Look.EVERYTHING)
+        order = Order(scope, Trigger.REPAIR, bounded=False)
+        result = _carry_out(app, order) if repair else draw(app, scope)
+    code = _conclude(result, json=json)
+    if repair or result.plan.empty:
+        return code
+    if not json:
+        output.say("→ `trueup drift --repair` corrects this", "cyan")
+    return 1
+
+
+def backfill(
+    where: Literal["crm", "billing", "all"],
+    /,
+    *,
+    dry_run: DryRun = False,
+    limit: Limit = None,
+    status: Annotated[
+        Literal["pending", "ok", "failed", "held", "skipped"] | None,
+        Parameter(name="--status", help="Only products that stand so at the target."),
+    ] = None,
+    deadline: Deadline = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> int:
+    """The job over the whole catalogue, without the product limit, 100 products a batch.
+
+    Stop it whenever you like: what is done is done, and a second call goes on with the rest.
+
+    Examples:
+      trueup backfill all --dry-run
+      trueup backfill billing --status failed --limit 500
+    """
+    with _app(json=json, verbose=verbose, deadline=deadline, batch=_BACKFILL_BATCH) as app:
+        from trueup.cli.planning import draw
+        from trueup.domain.states import Standing
+        from trueup.reconcile.running import Order
+        from trueup.reconcile.scope import Scope
+
+        words: list[TargetWord] | None = None if where == "all" else [where]
+        standing = Standing(status) if status else None
+        scope = Scope(targets_of(words), look=Look.ALL, standing=standing, limit=limit)
+        order = Order(scope, Trigger.BACKFILL, bounded=False)
+        result = draw(app, scope) if dry_run else _carry_out(app, order)
+    return _conclude(result, json=json)
+
+
+def resync(
+    skus: Annotated[list[str], Parameter(help="The products.")],
+    /,
+    *,
+    target: Targets = None,
+    queue: Annotated[
+        bool, Parameter(name="--queue", negative="", help="Leave them to the next run.")
+    ] = False,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> int:
+    """Lift back-off and quarantine from products and reconcile them at once.
+
+    Examples:
+      trueup resync FIB-100 FIB-200
+      trueup resync FIB-100 --target billing --queue
+    """
+    if not skus:
+        raise UsageError("name at least one SKU", "`trueup resync FIB-100`")
+    with _app(json=json, verbose=verbose) as app:
+        from trueup.reconcile.running import Order
+        from trueup.reconcile.scope import Scope
+
+        asked, targets = known_skus(app, skus), targets_of(target)
+        owners = [o for found in app.catalogue.offering_ids(asked).values() for o in found]
+        app.ledger.release(owners, targets)
+        report = None
+        if not queue:
+            scope = Scope(targets, asked, look=Look.EVERYTHING)
+            report = _carry_out(app, Order(scope, Trigger.RESYNC, bounded=False))
+    if report is not None:
+        return _conclude(report, json=json)
+    if json:
+        output.print_json({"queued": list(asked), "targets": [t.value for t in targets]})
+    else:
+        output.say(f"{len(asked)} products are due at the next run")
+    return 0
+
+
+def _carry_out(app: App, order: Order) -> Report:
+    """Run, stoppable by Ctrl-C."""
+    from trueup.reconcile.applying import Brake
+    from trueup.reconcile.running import run as carry_out
+
+    brake = Brake()
+    with stoppable(brake):
+        return carry_out(app.workshop(), order, brake)
+
+
+def _conclude(result: Report | Drawn, *, json: bool) -> int:
+    """Show a finished run or a plan; returns the exit code. The progress display is gone by now.
+
+    A plan for which a target could not be read is shown first; then its error is raised.
+    """
+    from trueup.cli.planning import Drawn, show_plan
+    from trueup.cli.report import exit_code, report_as_json, show_report
+
+    if not isinstance(result, Drawn):
+        if json:
+            output.print_json(report_as_json(result))
+        else:
+            show_report(result)
+        return exit_code(result)
+    if json:
+        output.print_json(result.plan.as_json())
+    else:
+        show_plan(result.plan)
+    for error in result.stopped:
+        raise error
+    return 0
+
+
+@contextmanager
+def stoppable(brake: Brake) -> Iterator[None]:
+    """Ctrl-C and SIGTERM finish the request in flight and stop; a second one stops at once."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if brake.pulled.is_set():
+            raise KeyboardInterrupt
+        brake.pull("stopped by a person" if number == signal.SIGINT else "stopped by a signal")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _app(
+    *,
+    json: bool,
+    verbose: bool,
+    deadline: str | None = None,
+    max_products: int | None = None,
+    batch: int | None = None,
+) -> Iterator[App]:
+    """The app of a command of the job, watched."""
+    from trueup import logs
+    from trueup.bootstrap import open_app, require_credentials
+    from trueup.cli.progress import watching
+    from trueup.settings import load
+
+    logs.set_up(verbose=verbose)
+    settings = load()
+    require_credentials(settings)
+    settings = _adjusted(settings, deadline, max_products, batch)
+    with (
+        watching(settings, quiet=json, verbose=verbose) as progress,
+        open_app(settings, watcher=progress, on_request=progress.request, person=True) as app,
+    ):
+        yield app
+
+
+def _adjusted(
+    settings: Settings, deadline: str | None, max_products: int | None, batch: int | None
+) -> Settings:
+    from trueup.settings.values import duration
+
+    if deadline is not None:
+        try:
+            settings = replace(settings, run_deadline=duration(deadline))
+        except ValueError as error:
+            raise UsageError(f"--deadline: expected {error}, not {deadline!r}") from None
+    if max_products is not None:
+        settings = replace(settings, max_products=max_products)
+    return replace(settings, batch_size=batch) if batch is not None else settings
