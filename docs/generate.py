@@ -59,7 +59,17 @@ def _settings_table() -> str:
 
 
 def _default(option: Option) -> str:
-    return "-" if option.default in (None, "") else f"`{option.default}`"
+    if option.default in (None, ""):
+        return "-"
+    value = option.default
+    return f"`{_duration(value) if isinstance(value, float) else value}`"
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds > length and seconds % length == 0:
+            return f"{seconds / length:g}{unit}"
+    return f"{seconds:g}s"
 
 
 def _mapping_tables() -> str:
