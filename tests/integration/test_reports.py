@@ -109,8 +109,21 @@ def test_troubled_products_say_why_and_what_next(
         quarantined=False,
         last_success_at=None,
     )
-    assert expected == found
+    assert expected == replace(found, failing_since=None)
+    assert found.failing_since is not None
     assert len(reports.troubled_products(connection, [Standing.HELD])) == 2
+    crm = [TargetName.CRM]
+    [waiting] = reports.troubled_products(connection, [Standing.HELD], targets=crm)
+    assert (waiting.sku, waiting.standing, waiting.failing_since) == (
+        "SKU-0002",
+        Standing.HELD,
+        None,
+    )
+    assert reports.trouble_counts(connection) == {
+        Standing.FAILED: 1,
+        Standing.HELD: 2,
+        Standing.SKIPPED: 0,
+    }
 
 
 def test_runs_are_found_by_the_beginning_of_their_id(

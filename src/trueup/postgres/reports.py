@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from psycopg import Connection
 from psycopg.sql import SQL
@@ -22,6 +22,9 @@ from trueup.postgres.queries import load_queries
 
 _SQL: Final[Mapping[str, SQL]] = load_queries("reports")
 _PIECE: Final = 1_000
+PATIENCE: Final = 3  # a product that fails more often in a row needs a person
+
+Reader: TypeAlias = Connection  # whoever may only read; so that a command can name its type
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,18 @@ class Overview:
     runs: tuple[Run, ...]
     oldest_verification: datetime | None
     quarantined: int
+    stubborn: int = 0  # products that go on failing, see `PATIENCE`
+
+    @property
+    def total(self) -> int:
+        """The products that were ever decided."""
+        return sum(count.products for count in self.standings)
+
+    @property
+    def agreeing(self) -> int:
+        """Those that agree at both targets."""
+        ok = Standing.OK
+        return sum(c.products for c in self.standings if (c.crm, c.billing) == (ok, ok))
 
     def products(self, target: TargetName, standing: Standing) -> int:
         """How many products stand so at one target."""
@@ -65,6 +80,8 @@ class TroubledProduct:
     next_attempt_at: datetime | None
     quarantined: bool
     last_success_at: datetime | None
+    standing: Standing = Standing.FAILED
+    failing_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,28 +147,46 @@ def overview(connection: Connection, *, runs: int = 5) -> Overview:
         StandingCount(Standing(crm), Standing(billing), products)
         for crm, billing, products in _rows(connection, "standings")
     ]
-    [(oldest,)] = _rows(connection, "oldest_verification")
-    [(quarantined,)] = _rows(connection, "quarantined")
-    return Overview(tuple(counts), tuple(last_runs(connection, runs)), oldest, quarantined)
+    [extremes] = _rows(connection, "extremes", {"patience": PATIENCE})
+    return Overview(tuple(counts), tuple(last_runs(connection, runs)), *extremes)
 
 
 def troubled_products(
     connection: Connection,
     standings: Sequence[Standing] = (Standing.FAILED,),
     *,
+    targets: Sequence[TargetName] = tuple(TargetName),
     limit: int = 100,
 ) -> list[TroubledProduct]:
-    """The failing products (or those held), the longest-failing first."""
-    given = {"statuses": [standing.value for standing in standings], "limit": limit}
-    return [
-        TroubledProduct(offering_id, sku, name, TargetName(target), error or "", *rest)
-        for offering_id, sku, name, target, error, *rest in _rows(connection, "failing", given)
-    ]
+    """The failing products (or those held or refused), the longest-failing first."""
+    given = {"statuses": [s.value for s in standings], "targets": _words(targets), "limit": limit}
+    found = []
+    for row in _rows(connection, "failing", given):
+        offering_id, sku, name, target, error, *rest, standing, since = row
+        place = TargetName(target)
+        trouble = TroubledProduct(offering_id, sku, name, place, error or "", *rest)
+        found.append(replace(trouble, standing=Standing(standing), failing_since=since))
+    return found
+
+
+def trouble_counts(
+    connection: Connection, targets: Sequence[TargetName] = tuple(TargetName)
+) -> dict[Standing, int]:
+    """How often a product fails, is held or is refused at one of these targets."""
+    counts = dict.fromkeys((Standing.FAILED, Standing.HELD, Standing.SKIPPED), 0)
+    for status, number in _rows(connection, "trouble_counts", {"targets": _words(targets)}):
+        counts[Standing(status)] = number
+    return counts
 
 
 def last_runs(connection: Connection, limit: int = 20) -> list[Run]:
     """The newest runs, the newest first."""
     return [to_run(row) for row in _rows(connection, "runs", {"limit": limit})]
+
+
+def last_success(connection: Connection) -> Run | None:
+    """The newest run that reached agreement."""
+    return next((to_run(row) for row in _rows(connection, "last_success")), None)
 
 
 def find_run(connection: Connection, run_id: str) -> Run | None:
@@ -215,6 +250,10 @@ def most_failing(
     """The products whose changes failed most often since a moment."""
     given = {"since": since, "limit": limit}
     return [FrequentFailure(*row) for row in _rows(connection, "most_failing", given)]
+
+
+def _words(targets: Sequence[TargetName]) -> list[str]:
+    return [target.value for target in targets]
 
 
 def _rows(connection: Connection, name: str, given: Mapping[str, Any] | None = None) -> list[Row]:

@@ -1,28 +1,50 @@
 -- name: standings
 select coalesce(crm.status, 'pending'), coalesce(billing.status, 'pending'), count(*)
-from (select distinct offering_id from trueup.product_state) as known
-left join trueup.product_state as crm
-    on crm.offering_id = known.offering_id and crm.target = 'crm'
-left join trueup.product_state as billing
-    on billing.offering_id = known.offering_id and billing.target = 'billing'
+from (select offering_id, status from trueup.product_state where target = 'crm') as crm
+full join (select offering_id, status from trueup.product_state where target = 'billing') as billing
+    on billing.offering_id = crm.offering_id
 group by 1, 2
 order by 1, 2
 
--- name: oldest_verification
-select min(verified_at) from trueup.product_state where status <> 'pending'
+-- name: extremes
+select min(verified_at) filter (where status <> 'pending'),
+       count(distinct offering_id) filter (where quarantined),
+       count(distinct offering_id) filter (
+           where status = 'failed' and not quarantined and failures > %(patience)s)
+from trueup.product_state
 
--- name: quarantined
-select count(distinct offering_id) from trueup.product_state where quarantined
+-- name: trouble_counts
+select status, count(*)
+from trueup.product_state
+where status in ('failed', 'held', 'skipped') and target = any(%(targets)s::text[])
+group by status
+
+-- name: last_success
+select run_id, trigger, state, started_at, finished_at, fingerprint, summary::text, requests::text,
+       error, catalogue_size, resumes
+from trueup.run
+where state = 'succeeded'
+order by started_at desc
+limit 1
 
 -- name: failing
 select state.offering_id::text, coalesce(package.sku, state.sku),
        coalesce(package.name, '')::text, target, last_error, failures, last_attempt_at,
-       next_attempt_at, quarantined, last_success_at
-from trueup.product_state as state
+       next_attempt_at, quarantined, last_success_at, state.status, log.since
+from (
+    select * from trueup.product_state
+    where status = any(%(statuses)s::text[]) and target = any(%(targets)s::text[])
+    order by failures desc, last_attempt_at desc, offering_id, target
+    limit %(limit)s
+) as state
 left join public.service_packages as package on package.id = state.offering_id
-where state.status = any(%(statuses)s::text[])
+left join lateral (
+    -- The first failure in a row is the last one that was logged as the first attempt.
+    select max(created_at) as since from public.zoho_sync_logs
+    where state.status = 'failed' and entity_id = state.offering_id and attempt_number = 1
+      and metadata ->> 'target' = state.target
+) as log on true
 order by failures desc, last_attempt_at desc, state.offering_id, target
-limit %(limit)s
 
 -- name: runs
 select run_id, trigger, state, started_at, finished_at, fingerprint, summary::text, requests::text,
@@ -47,12 +69,21 @@ where run_id = %(run_id)s
 order by id
 
 -- name: history
-select run_id, at, target, kind, code, sku, owner, action, reason, deltas::text, status, remote_id,
-       error_code, detail
-from trueup.change_history
-where sku_key = %(sku_key)s
-   or owner in (select owner from trueup.change_history
-                where sku_key = %(sku_key)s and owner <> '')
+with mine as (
+    (select id, owner from trueup.change_history
+     where sku_key = %(sku_key)s order by id desc limit %(limit)s)
+    union
+    select past.id, past.owner
+    from (select distinct owner from trueup.change_history
+          where sku_key = %(sku_key)s and owner <> '') as bearer
+    cross join lateral (
+        select id, owner from trueup.change_history as change
+        where change.owner = bearer.owner and change.owner <> ''
+        order by id desc limit %(limit)s) as past
+)
+select run_id, at, target, kind, code, sku, change.owner, action, reason, deltas::text, status,
+       remote_id, error_code, detail
+from mine join trueup.change_history as change using (id)
 order by id desc
 limit %(limit)s
 

@@ -1,0 +1,42 @@
+-- name: never_compared
+select count(*)
+from ({catalogue}) as listed
+where listed.status = 'active'
+  and coalesce(listed.valid_from <= now(), true) and coalesce(listed.valid_to > now(), true)
+  and not exists (select from trueup.product_state as state
+                  where state.offering_id = listed.id)
+
+-- name: reasons
+select target, coalesce(last_error, ''), count(*)
+from trueup.product_state
+where status = 'held'
+group by 1, 2
+order by 3 desc, 1, 2
+limit %(limit)s
+
+-- name: writer
+select run_id, host, pid, acquired_at
+from trueup.lease
+where name = %(lease)s and expires_at > clock_timestamp()
+
+-- name: pauses
+select target, closed_until, ''
+from trueup.call_gate
+where workspace = %(workspace)s and closed_until > clock_timestamp()
+union all
+select 'token', cooldown_until, coalesce(cooldown_reason, '')
+from trueup.token
+where workspace = %(workspace)s and cooldown_until > clock_timestamp()
+order by 1
+
+-- name: throttled_products
+select coalesce(package.sku, ''), coalesce(package.name, '')::text, known.last_rate_limit_at,
+       jsonb_array_length(coalesce(known.rate_limit_hits, '[]'))
+from (
+    select * from public.product_integrations
+    where last_rate_limit_at is not null
+    order by last_rate_limit_at desc
+    limit %(limit)s
+) as known
+left join public.service_packages as package on package.id = known.service_package_id
+order by known.last_rate_limit_at desc
