@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -23,7 +23,7 @@ from support.ledgers import (
 )
 from trueup.domain.changes import Action, Change, Status
 from trueup.domain.errors import LeaseLostError
-from trueup.domain.records import NAME, Binding, Kind, Ref, Slot, TargetName
+from trueup.domain.records import NAME, Binding, FieldValue, Kind, Ref, Slot, TargetName
 from trueup.domain.runs import ProductStatus, RunState
 from trueup.domain.states import ProductState, Standing
 from trueup.ports import Fence
@@ -51,7 +51,7 @@ def fence(bench: Bench) -> Fence:
 class TestBindings:
     def test_an_applied_change_binds_its_record(self, bench: Bench, fence: Fence) -> None:
         """The binding holds all that is wanted on the record, typed as it was."""
-        fields = {
+        fields: dict[str, FieldValue] = {
             "name": "Line",
             "rate": Decimal("899.00"),
             "whole": Decimal(900),
@@ -237,7 +237,7 @@ class TestFence:
         ledger.begin(a_run("r1"), fence)
         bench.take_over()
         change = _create("A", "Line")
-        writes = [
+        writes: list[Callable[[], None]] = [
             lambda: ledger.begin(a_run("r2"), fence),
             lambda: ledger.finish(a_run("r1", RunState.SUCCEEDED, finished_at=NOW), fence),
             lambda: ledger.intend([change], "r1", fence),

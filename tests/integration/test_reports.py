@@ -136,9 +136,9 @@ def test_runs_are_found_by_the_beginning_of_their_id(
         bench.ledger.finish(replace(run, state=RunState.SUCCEEDED, finished_at=NOW), fence)
     assert [run.run_id for run in reports.last_runs(connection, 2)] == ["run-2", "run-11"]
     for given, expected in {"run-1": "run-1", "run-11": "run-11", "run-2": "run-2"}.items():
-        run = reports.find_run(connection, given)
-        assert run is not None
-        assert expected == run.run_id
+        found = reports.find_run(connection, given)
+        assert found is not None
+        assert expected == found.run_id
     assert reports.find_run(connection, "run-%") is None
     with pytest.raises(UsageError, match="several runs"):
         reports.find_run(connection, "run")

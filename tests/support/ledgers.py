@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import psycopg
@@ -31,35 +31,14 @@ LOCK = "run"
 NOW = datetime(2026, 3, 2, 0, 0, tzinfo=UTC)
 
 
-class Bench(Protocol):
-    """A ledger under test and the world around it."""
-
-    ledger: PostgresLedger | MemoryLedger
-
-    def take_over(self) -> Fence:
-        """Another process takes the run lock; the fences before are void."""
-        ...
-
-    def add_products(self, *offering_ids: str) -> None:
-        """Put rows into the catalogue."""
-        ...
-
-    def remove_product(self, offering_id: str) -> None:
-        """Take a row out of the catalogue."""
-        ...
-
-    def history(self) -> list[tuple[str, str, str]]:
-        """Run, key and status of each change written down."""
-        ...
-
-
 @dataclass
 class MemoryBench:
-    """The ledger in memory."""
+    """The ledger in memory and the world around it."""
 
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
 
     def take_over(self) -> Fence:
+        """Another process takes the run lock; the fences before are void."""
         self.ledger.epochs[LOCK] = self.ledger.epochs.get(LOCK, 0) + 1
         return Fence(LOCK, self.ledger.epochs[LOCK])
 
@@ -70,11 +49,12 @@ class MemoryBench:
         self.ledger.catalogue.discard(offering_id)
 
     def history(self) -> list[tuple[str, str, str]]:
+        """Run, key and status of each change written down."""
         return [(run, str(o.change.key), o.status.value) for run, o in self.ledger.history]
 
 
 class PostgresBench:
-    """The ledger in Postgres."""
+    """The ledger in Postgres, with the same methods."""
 
     def __init__(self, pool: ConnectionPool[psycopg.Connection]) -> None:
         self.pool = pool
@@ -108,6 +88,9 @@ class PostgresBench:
         with self.pool.connection() as connection:
             cursor = connection.execute(query, given)
             return cursor.fetchall() if cursor.description else []
+
+
+Bench: TypeAlias = MemoryBench | PostgresBench
 
 
 def offering(number: int) -> str:
