@@ -160,7 +160,7 @@ class MemoryBudget:
             if now >= deadline:
                 raise PausedError("too many requests are in flight")
             bucket.queue[number] = now + 1
-            return "busy", min(0.25, 0.02 * (1 + ahead))
+            return "busy", min(0.25, 0.01 * (1 + ahead))
         bucket.queue.pop(number, None)
         bucket.slots[number] = (slot, target)
         bucket.seats[number] = slot + self.lease

@@ -331,7 +331,7 @@ begin
     if verdict = 'busy' then
         insert into trueup.call_queue
         values (ticket_no, p_workspace, v_now + interval '1 second');
-        wait_s := least(0.25, 0.02 * (1 + v_ahead));
+        wait_s := least(0.25, 0.01 * (1 + v_ahead));
     end if;
 end $$;
 
