@@ -22,7 +22,8 @@ from trueup.reconcile.survey import Survey, survey
 
 REQUEST_COUNTS = ("oauth", "crm", "billing")
 _PASSES = 3  # a lost answer is looked up, and its dependants carried out, within the same run
-_UNCERTAIN = frozenset({Status.UNKNOWN, Status.STALE, Status.SKIPPED})
+_UNCERTAIN = frozenset({Status.UNKNOWN, Status.STALE})
+_NOT_APPROVED = "needs something that is not in the approved plan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ class _Book:
             results.append(one)
             with self.guard:
                 known = self.results.get(draft.offering_id)
-                verdicts = {**(known.verdicts if known else {}), target: verdict}
+                before = dict(known.verdicts) if known else {}
+                verdicts = {**before, target: _in_sum(before.get(target), verdict)}
                 self.results[draft.offering_id] = replace(one, verdicts=verdicts)
         if results:
             ledger, fence = self.shop.ledger, self.lock.fence
@@ -128,7 +130,9 @@ class _Running:
         self.plan = Plan()
         self.fingerprint = ""
         self.stopped: dict[TargetName, TrueupError] = {}
-        self.catalogue_size: int | None = None
+        # A run that is refused before it looked hands on what the last one saw.
+        last = shop.ledger.last_run()
+        self.catalogue_size = None if last is None else last.catalogue_size
         self.stale = 0
         deadline = shop.limits.deadline
         self.ends_at = None if deadline is None else shop.clock.monotonic() + deadline
@@ -187,7 +191,10 @@ class _Running:
 
         def decided(work: Work, target: TargetName, verdict: Verdict) -> None:
             if work.owner in drafts:
-                self.book.settle([(drafts[work.owner], target, verdict)])
+                draft = drafts[work.owner]
+                if verdict.status.agrees and target in draft.unread:
+                    verdict = Verdict(ProductStatus.DEFERRED, draft.unread[target])
+                self.book.settle([(draft, target, verdict)])
 
         lanes = []
         queues = []
@@ -245,6 +252,12 @@ def _work(drafts: dict[str, ProductDraft], owner: str, target: TargetName, seen:
     return Work("", "", tuple(c for c in seen.leftovers if c.target is target))
 
 
+def _in_sum(before: Verdict | None, now: Verdict) -> Verdict:
+    """What a later pass found equal was written by an earlier one."""
+    tried = before is not None and before.status in (ProductStatus.OK, ProductStatus.FAILED)
+    return Verdict(ProductStatus.OK) if tried and now.status is ProductStatus.UNCHANGED else now
+
+
 def _without_changes(
     drafts: Iterable[ProductDraft],
 ) -> list[tuple[ProductDraft, TargetName, Verdict]]:
@@ -274,6 +287,8 @@ def keep_only(seen: Survey, approved: Sequence[Mapping[str, object]]) -> int:
         return mark in wanted
 
     for draft in seen.drafts:
+        dropped = [change for change in draft.changes if not stays(change)]
+        draft.unread = {**draft.unread, **{c.target: _NOT_APPROVED for c in dropped}}
         draft.changes = [change for change in draft.changes if stays(change)]
     seen.leftovers = [change for change in seen.leftovers if stays(change)]
     return len(wanted - kept)

@@ -1,0 +1,25 @@
+"""How hard the property tests try: TRUEUP_TEST_PROFILE is `default`, `ci` or `thorough`."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+_FACTORS = {"default": 1, "ci": 4, "thorough": 40}
+PROFILE = os.environ.get("TRUEUP_TEST_PROFILE", "default")
+
+
+def effort(examples: int, steps: int | None = None) -> settings:
+    """Settings for so many examples in the default profile, which always tries the same ones."""
+    more = {} if steps is None else {"stateful_step_count": steps}
+    return settings(
+        max_examples=examples * _FACTORS[PROFILE],
+        deadline=None,
+        derandomize=PROFILE != "thorough",
+        database=None,
+        print_blob=False,
+        report_multiple_bugs=False,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        **more,
+    )
