@@ -40,7 +40,7 @@ def record(command: list[str]) -> str:
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code != 0:
         sys.exit(f"{' '.join(command)} ended with {code}")
-    return said.decode("utf-8", errors="replace")
+    return said.decode("utf-8", errors="replace").replace(folder, "~")
 
 
 def _read(terminal: int) -> bytes:
