@@ -124,7 +124,6 @@ class Convergence(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "world"):
             self.world.expect_convergence()
-            self.world.close()
 
 
 TestConvergence = Convergence.TestCase

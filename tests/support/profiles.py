@@ -10,9 +10,8 @@ _FACTORS = {"default": 1, "ci": 4, "thorough": 40}
 PROFILE = os.environ.get("TRUEUP_TEST_PROFILE", "default")
 
 
-def effort(examples: int, steps: int | None = None) -> settings:
+def effort(examples: int, steps: int = 50) -> settings:
     """Settings for so many examples in the default profile, which always tries the same ones."""
-    more = {} if steps is None else {"stateful_step_count": steps}
     return settings(
         max_examples=examples * _FACTORS[PROFILE],
         deadline=None,
@@ -21,5 +20,5 @@ def effort(examples: int, steps: int | None = None) -> settings:
         print_blob=False,
         report_multiple_bugs=False,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-        **more,
+        stateful_step_count=steps,
     )

@@ -21,7 +21,9 @@ from trueup.domain.records import (
     Fields,
     FieldValue,
     Kind,
+    RecordKey,
     RemoteRecord,
+    Slot,
     TargetName,
 )
 from trueup.planner.diff import Comparison, Policies, compare_record, field_deltas, same
@@ -247,3 +249,54 @@ def test_comparing_a_record_with_itself_gives_nothing() -> None:
     fields: Fields = CRM_FIELDS
     policies: Mapping[str, Policy] = {}
     assert field_deltas(fields, fields, policies) == {}
+
+
+# --- names that somebody else has ----------------------------------------------------------
+
+ITEM = a_desired(
+    {"name": "Router X", "active": True},
+    key=RecordKey(Kind.BILLING_ITEM, "B-HARDWARE"),
+    slot=Slot.DEVICE,
+)
+OTHERS = a_remote({"name": "router x ", "active": False}, kind=Kind.BILLING_ITEM, code="A-HARDWARE")
+
+
+def item(name: str) -> RemoteRecord:
+    fields: Fields = {"name": name, "active": True}
+    return a_remote(fields, kind=Kind.BILLING_ITEM, remote_id="r-2", code="B-HARDWARE")
+
+
+def item_binding(name: str) -> Binding:
+    applied: Fields = {"name": name, "active": True}
+    return a_binding(applied, key=ITEM.key, slot=Slot.DEVICE, remote_id="r-2")
+
+
+def test_a_new_record_whose_name_is_taken_carries_its_code() -> None:
+    """Billing refuses a second item of the same name, also where the first one is inactive."""
+    change = change_of(compared(ITEM, OTHERS))
+    assert change.after["name"] == change.fields["name"] == "Router X [B-HARDWARE]"
+    assert change.namesakes == frozenset()
+
+
+def test_a_name_that_is_free_stays_plain() -> None:
+    """The code is added only where it must be."""
+    assert change_of(compared(ITEM)).after["name"] == "Router X"
+
+
+def test_a_record_that_carries_its_code_keeps_it_while_the_name_is_taken() -> None:
+    """The plan after it is empty."""
+    name = "Router X [B-HARDWARE]"
+    assert compared(ITEM, OTHERS, item(name), binding=item_binding(name)) == (None, None)
+
+
+def test_the_plain_name_comes_back_when_it_is_free() -> None:
+    """The other record is gone."""
+    name = "Router X [B-HARDWARE]"
+    change = change_of(compared(ITEM, item(name), binding=item_binding(name)))
+    assert change.after == {"name": "Router X"}
+
+
+def test_names_in_crm_may_repeat() -> None:
+    """Only Billing wants them unique."""
+    there = a_remote(remote_id="r-9", code="X-1")
+    assert change_of(compared(a_desired(), there)).after["Product_Name"] == "Fibre 100"

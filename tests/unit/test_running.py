@@ -164,7 +164,7 @@ def test_a_crash_is_written_down_and_not_swallowed() -> None:
     def broken(*_: object) -> Any:
         raise KeyboardInterrupt
 
-    crm.apply = broken  # type: ignore[method-assign]  # a twin of ours, in trouble
+    crm.apply = broken  # type: ignore[method-assign, assignment]  # a twin in trouble
     with pytest.raises(KeyboardInterrupt):
         floor.run()
     last = floor.ledger.last_run()
@@ -494,7 +494,7 @@ def test_a_row_whose_state_moved_since_the_plan_is_stale(move: Callable[[Floor],
         base_price_zar=None,
         pricing={"monthly": Decimal("949.00"), "setup": Decimal("900.00")},
     )
-    crm_only = {"targets": (TargetName.CRM,)}
+    crm_only: dict[str, Any] = {"targets": (TargetName.CRM,)}
     plan = floor.plan(look=Look.EVERYTHING, **crm_only).as_json()["changes"]
     move(floor)
     before = dict(floor.crm.stored[only_id(floor.crm)].fields)

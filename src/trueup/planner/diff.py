@@ -16,15 +16,17 @@ Three states are compared: what we last wrote (the binding), what is there now, 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from trueup.domain.changes import Action, Change, FieldDelta, Finding, FindingKind, Reason
-from trueup.domain.records import ACTIVE, DesiredRecord, Fields, FieldValue, Kind
+from trueup.domain.records import ACTIVE, NAME, DesiredRecord, Fields, FieldValue, Kind
 from trueup.planner.identity import Identity, Match
 from trueup.planner.mapping import Policy
 
 Policies = Mapping[Kind, Mapping[str, Policy]]
 _LISTED_RIVALS = 5
+_UNIQUE_NAMES = frozenset({Kind.BILLING_PRODUCT, Kind.BILLING_ITEM})
 
 
 class Comparison(NamedTuple):
@@ -39,10 +41,37 @@ def compare_record(record: DesiredRecord, identity: Identity, policies: Policies
     match = identity.match(record)
     if match.rivals:
         return Comparison(None, _ambiguous(record, match))
+    record, match = _named_apart(record, match, identity)
     if match.remote is None:
         return Comparison(None if record.retiring else _create(record, match), None)
     deltas = field_deltas(record.fields, match.remote.fields, policies[record.key.kind])
     return Comparison(_existing(record, match, deltas), None)
+
+
+def _named_apart(
+    record: DesiredRecord, match: Match, identity: Identity
+) -> tuple[DesiredRecord, Match]:
+    """Where a record that is not ours has the name, a new one of ours carries its code as well.
+
+    Billing wants unique names also among what was withdrawn, deleted from the catalogue or made by
+    somebody else. A record that carries its code keeps it while the name is taken.
+    """
+    kind = record.key.kind
+    if record.retiring or kind not in _UNIQUE_NAMES or NAME[kind] not in record.fields:
+        return record, match
+    if match.remote is not None and not match.remote.name.endswith(f" [{record.key.code}]"):
+        return record, match
+    name = str(record.fields[NAME[kind]])
+    apart = f"{name} [{record.key.code}]"
+    if match.remote is None:
+        others, kept = match.namesakes, True
+    else:
+        others = identity.named(kind, name) - {match.remote.remote_id}
+        kept = match.remote.name == apart
+    if not others or not kept:
+        return record, match
+    renamed = replace(record, fields={**record.fields, NAME[kind]: apart})
+    return renamed, replace(match, namesakes=identity.named(kind, apart))
 
 
 def _existing(record: DesiredRecord, match: Match, deltas: dict[str, FieldDelta]) -> Change | None:

@@ -31,7 +31,10 @@ _ONE_PER_OWNER = frozenset({Slot.PRODUCT, Slot.INSTALLATION})
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What identity found: one record or none, the binding if any, the rivals if ambiguous."""
+    """What identity found: one record or none, the binding if any, the rivals if ambiguous.
+
+    `namesakes` are the ids that carry its name already; only a create needs them.
+    """
 
     remote: RemoteRecord | None = None
     binding: Binding | None = None
@@ -89,21 +92,20 @@ class Identity:
     def match(self, record: DesiredRecord) -> Match:
         """Find the remote record that is this one."""
         kind, binding = record.key.kind, self.binding_of(record)
-        namesakes = self._namesakes(record)
         if binding is not None:
             bound = self._by_id.get((kind, binding.remote_id))
             if bound is not None:
-                return Match(bound, binding, namesakes=namesakes)
+                return Match(bound, binding)
         mine = binding.key if binding is not None else record.key
         for level in self._levels(record):
             free = [r for r in level if self._holder.get((kind, r.remote_id), mine) == mine]
             # What we wrote under this very key, for a row that is no more, is not a copy.
             free = [r for r in free if (kind, r.remote_id) in self._holder] or free
             if len(free) == 1:
-                return Match(free[0], binding, namesakes=namesakes)
+                return Match(free[0], binding)
             if free:
-                return Match(None, binding, rivals=tuple(free), namesakes=namesakes)
-        return Match(None, binding, namesakes=namesakes)
+                return Match(None, binding, rivals=tuple(free))
+        return Match(None, binding, namesakes=self._namesakes(record))
 
     def _levels(self, record: DesiredRecord) -> Iterable[list[RemoteRecord]]:
         kind, code = record.key.kind, record.key.code
@@ -120,5 +122,10 @@ class Identity:
     def _namesakes(self, record: DesiredRecord) -> frozenset[str]:
         if record.retiring:
             return frozenset()
-        name = str(record.fields.get(NAME[record.key.kind]) or "").strip().casefold()
-        return frozenset(r.remote_id for r in self._by_name.get((record.key.kind, name), []))
+        return self.named(record.key.kind, str(record.fields.get(NAME[record.key.kind]) or ""))
+
+    def named(self, kind: Kind, name: str) -> frozenset[str]:
+        """The remote ids that carry a name (trimmed, case-folded)."""
+        return frozenset(
+            r.remote_id for r in self._by_name.get((kind, name.strip().casefold()), [])
+        )
