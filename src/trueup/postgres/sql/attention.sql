@@ -30,8 +30,9 @@ where workspace = %(workspace)s and cooldown_until > clock_timestamp()
 order by 1
 
 -- name: throttled_products
-select coalesce(package.sku, ''), coalesce(package.name, '')::text, known.last_rate_limit_at,
-       jsonb_array_length(coalesce(known.rate_limit_hits, '[]'))
+select coalesce(package.sku, '')::text, coalesce(package.name, '')::text, known.last_rate_limit_at,
+       case jsonb_typeof(known.rate_limit_hits)
+           when 'array' then jsonb_array_length(known.rate_limit_hits) else 0 end
 from (
     select * from public.product_integrations
     where last_rate_limit_at is not null

@@ -1,0 +1,200 @@
+"""`runs` and `runs show ID`: the runs as they happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from trueup.cli import output
+from trueup.cli.monitor_changes import change_as_json, show_changes, why_it_failed
+from trueup.cli.reading import Limit, open_desk
+from trueup.cli.selectors import Json
+from trueup.domain.errors import UsageError
+from trueup.domain.runs import Run, RunState, Tally
+
+if TYPE_CHECKING:
+    from trueup.cli.reading import BusinessTime, Desk
+
+COUNTED = ("oauth", "crm", "billing")  # requests, in this order
+_COMPARED = 500  # runs among which a mistyped id is looked for
+
+runs = App(
+    name="runs",
+    help_format="plaintext",
+    result_action="return_value",
+)
+
+
+@runs.default
+def last_runs(*, limit: Limit = 20, json: Json = False) -> None:
+    """The last runs, the newest first, or one of them in full: `trueup runs show ID`.
+
+    The counts are products: looked at, in agreement after the run (CRM/Billing), failed, held.
+
+    For example:
+      trueup runs
+      trueup runs --limit 5 --json
+      trueup runs show cli-20260302
+    """
+    from trueup.postgres import reports
+
+    with open_desk() as desk:
+        found = reports.last_runs(desk.connection, limit)
+    if json:
+        output.print_json({"runs": [run_as_json(run, desk.time) for run in found]})
+        return
+    columns = ("run", "started", "state", "trigger", "duration")
+    counts = ("#products", "#agree", "#failed", "#held", "#deferred", "#requests")
+    output.table(
+        (*columns, *counts),
+        [_row(run, desk.time) for run in found],
+        empty="No run yet: `trueup run` starts the first one.",
+    )
+    if len(found) > 1:
+        _show_durations(found)
+
+
+@runs.command(name="show")
+def show_run(
+    run_id: Annotated[str, Parameter(help="Its id, or the beginning of it.")],
+    /,
+    *,
+    json: Json = False,
+) -> None:
+    """One run in full: its summary, every change before and after, and what failed.
+
+    For example:
+      trueup runs show schedule-20260302T000000Z-1a2b
+      trueup runs show schedule-20260302 --json
+    """
+    from trueup.postgres import reports
+
+    with open_desk() as desk:
+        run = _find(desk, run_id)
+        changes = reports.outcomes(desk.connection, run.run_id)
+        if json:
+            listed = [change_as_json(change, desk.time) for change in changes]
+            output.print_json({**run_as_json(run, desk.time), "changes": listed})
+            return
+        _show_summary(run, desk.time)
+        failures = show_changes(changes, desk.time)
+    if failures:
+        output.heading(f"Failed ({len(failures):,})")
+        columns = ("record", "outcome", "why")
+        output.table(columns, [(str(c.key), c.status.value, why_it_failed(c)) for c in failures])
+
+
+def run_as_json(run: Run, time: BusinessTime) -> dict[str, Any]:
+    """One run as other people's scripts read it; times in the business zone."""
+    return {
+        "run_id": run.run_id,
+        "state": run.state.value,
+        "trigger": run.trigger.value,
+        "started_at": time.iso(run.started_at),
+        "finished_at": time.iso(run.finished_at),
+        "duration_ms": run.duration_ms,
+        "fingerprint": run.fingerprint,
+        "summary": _in_order(run.summary, tuple(Tally().as_summary())),
+        "requests": _in_order(run.requests, COUNTED),
+        "error": run.error,
+        "resumes": run.resumes or None,
+    }
+
+
+def run_in_one_line(run: Run, time: BusinessTime) -> str:
+    """`partial, 2026-03-02 02:00:00 +02:00 (3 h 05 min ago), took 3 min 20 s, 2 failed, 1 held`."""
+    parts = [f"{run.state.value}, {time.at(run.started_at)} ({time.ago(run.started_at)})"]
+    if run.finished_at is not None:
+        parts.append(f"took {output.lasted(run.duration_ms / 1000)}")
+    counts = {"failed": _failed(run), **{n: run.summary.get(n, 0) for n in ("held", "deferred")}}
+    parts += [f"{number:,} {word}" for word, number in counts.items() if number]
+    return ", ".join(parts)
+
+
+def _row(run: Run, time: BusinessTime) -> tuple[object, ...]:
+    running = run.state is RunState.RUNNING
+    return (
+        run.run_id,
+        time.at(run.started_at),
+        run.state.value,
+        run.trigger.value,
+        None if running else output.lasted(run.duration_ms / 1000),
+        run.summary.get("processed"),
+        _agreeing(run),
+        _failed(run) if run.summary else None,
+        run.summary.get("held"),
+        run.summary.get("deferred"),
+        sum(run.requests.values()) if run.requests else None,
+    )
+
+
+def _agreeing(run: Run) -> str | None:
+    """Products in agreement after the run, CRM and Billing."""
+    if not run.summary:
+        return None
+    return f"{run.summary.get('crmSucceeded', 0):,}/{run.summary.get('billingSucceeded', 0):,}"
+
+
+def _failed(run: Run) -> int:
+    return run.summary.get("crmFailed", 0) + run.summary.get("billingFailed", 0)
+
+
+def _show_durations(found: Sequence[Run]) -> None:
+    seconds = [run.duration_ms / 1000 for run in reversed(found) if run.finished_at]
+    output.say()
+    output.say(
+        f"durations  {output.sparkline(seconds)}  oldest to newest,"
+        f" longest {output.lasted(max(seconds, default=0))}",
+        "dim",
+    )
+
+
+def _find(desk: Desk, run_id: str) -> Run:
+    """The run with this id or beginning; raises `UsageError` that suggests others."""
+    from trueup.postgres import reports
+
+    wanted = run_id.strip()
+    run = reports.find_run(desk.connection, wanted) if wanted else None
+    if run is not None:
+        return run
+    known = [r.run_id for r in reports.last_runs(desk.connection, _COMPARED)]
+    close = get_close_matches(wanted, known, n=3, cutoff=0.6) or known[:3]
+    remedy = f"perhaps {' or '.join(close)}" if close else "no run has started yet: `trueup run`"
+    raise UsageError(f"there is no run {wanted!r}", f"{remedy}; `trueup runs` lists them")
+
+
+def _show_summary(run: Run, time: BusinessTime) -> None:
+    output.say(f"Run {run.run_id}", "bold")
+    counts = _in_order(run.requests, COUNTED)
+    requests = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    output.facts(
+        {
+            "state": run.state.value,
+            "trigger": run.trigger.value,
+            "started": time.at(run.started_at),
+            "finished": time.at(run.finished_at),
+            "duration": output.lasted(run.duration_ms / 1000) if run.finished_at else "-",
+            "requests": f"{sum(run.requests.values()):,} ({requests or 'none'})",
+            "plan": run.fingerprint or "-",
+            **({"continues": run.resumes} if run.resumes else {}),
+            **({"error": run.error} if run.error else {}),
+        }
+    )
+    if run.summary:
+        output.heading("Counts")
+        summary = _in_order(run.summary, tuple(Tally().as_summary()))
+        output.facts({_spaced(name): number for name, number in summary.items()})
+
+
+def _in_order(counts: Mapping[str, int], names: Sequence[str]) -> dict[str, int]:
+    """The counts in the order of the names: a jsonb column forgets it."""
+    known = {name: counts[name] for name in names if name in counts}
+    return {**known, **counts}
+
+
+def _spaced(name: str) -> str:
+    """`crmFailed` as `crm failed`."""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
