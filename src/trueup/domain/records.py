@@ -15,6 +15,9 @@ class TargetName(StrEnum):
     CRM = "crm"
     BILLING = "billing"
 
+    # Enum's own is Python code, and these are part of every key that a million records pass.
+    __hash__ = str.__hash__
+
 
 class Kind(StrEnum):
     """The kinds of record that a product becomes, in the order in which they may be created."""
@@ -23,6 +26,8 @@ class Kind(StrEnum):
     BILLING_PRODUCT = "billing_product"
     BILLING_PLAN = "billing_plan"
     BILLING_ITEM = "billing_item"
+
+    __hash__ = str.__hash__
 
     @property
     def target(self) -> TargetName:
@@ -82,6 +87,8 @@ class Slot(StrEnum):
     PLAN = "plan"
     INSTALLATION = "installation"
     DEVICE = "device"
+
+    __hash__ = str.__hash__
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ and nothing is written for it. What is only withdrawn needs no price and is neve
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -21,6 +21,9 @@ from trueup.domain.package import OutlineRow, PackageRow
 from trueup.planner.places import included_devices, setup_fee, term_months
 
 HIGHEST_PRICE = Decimal("99999999.99")
+# Unicode's category Cc, whole and without the line feed and the tabulator.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_CONTROL_BUT_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,11 +237,8 @@ def _lines(text: str) -> str:
 
 
 def _control_character(text: str, *, lines: bool) -> str:
-    allowed = "\n\t" if lines else ""
-    for character in text:
-        if character not in allowed and unicodedata.category(character) == "Cc":
-            return f"U+{ord(character):04X}"
-    return ""
+    found = (_CONTROL_BUT_LINES if lines else _CONTROL).search(text)
+    return f"U+{ord(found[0]):04X}" if found else ""
 
 
 def _local_date(instant: datetime | None, zone: tzinfo) -> str | None:
