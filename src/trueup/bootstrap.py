@@ -147,6 +147,8 @@ class App:
             concurrency=settings.concurrency,
             sleep=self.clock.sleep,
             person=self.person,
+            # A killed run leaves seats behind as it leaves its lock: both are free at one moment.
+            lease=settings.lease,
         )
 
     @cached_property

@@ -7,8 +7,8 @@ from typing import Any
 from trueup.cli import output
 from trueup.domain.errors import TrueupError
 from trueup.domain.records import TargetName
-from trueup.domain.runs import ProductResult, ProductStatus, RunState, Verdict
-from trueup.reconcile.running import Report
+from trueup.domain.runs import ProductResult, ProductStatus, RunState, Tally, Verdict
+from trueup.reconcile.running import REQUEST_COUNTS, Report
 
 EXIT_CODES = {
     RunState.SUCCEEDED: 0,
@@ -45,8 +45,8 @@ def report_as_json(report: Report) -> dict[str, Any]:
         "started_at": run.started_at.isoformat(),
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
         "fingerprint": run.fingerprint,
-        "summary": dict(run.summary),
-        "requests": dict(run.requests),
+        "summary": Tally().as_summary() | dict(run.summary),
+        "requests": dict.fromkeys(REQUEST_COUNTS, 0) | dict(run.requests),
         "duration_ms": run.duration_ms,
         "stale": report.stale,
         "error": run.error,
