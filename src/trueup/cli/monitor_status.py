@@ -65,7 +65,7 @@ def gather(desk: Desk) -> Status:
     writer = attention.writer(connection, f"{WORKSPACE}/run")
     paused = attention.pauses(connection, WORKSPACE)
     held = attention.held_reasons(connection)
-    refused = reports.trouble_counts(connection)[Standing.SKIPPED]
+    refused = sum(overview.products(target, Standing.SKIPPED) for target in TargetName)
     notes = (
         *_setting_notes(desk),
         *_run_notes(overview, writer),

@@ -143,12 +143,13 @@ class FrequentFailure:
 
 def overview(connection: Connection, *, runs: int = 5) -> Overview:
     """Counts by standing at both targets, the last runs, the oldest verification."""
-    counts = [
-        StandingCount(Standing(crm), Standing(billing), products)
-        for crm, billing, products in _rows(connection, "standings")
-    ]
-    [extremes] = _rows(connection, "extremes", {"patience": PATIENCE})
-    return Overview(tuple(counts), tuple(last_runs(connection, runs)), *extremes)
+    rows = _rows(connection, "standings")
+    counts = tuple(
+        StandingCount(Standing(crm), Standing(billing), n) for crm, billing, n, _ in rows
+    )
+    oldest = min((verified for *_, verified in rows if verified is not None), default=None)
+    [(quarantined, stubborn)] = _rows(connection, "persistent", {"patience": PATIENCE})
+    return Overview(counts, tuple(last_runs(connection, runs)), oldest, quarantined, stubborn)
 
 
 def troubled_products(

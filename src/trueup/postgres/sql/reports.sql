@@ -1,17 +1,18 @@
 -- name: standings
-select coalesce(crm.status, 'pending'), coalesce(billing.status, 'pending'), count(*)
-from (select offering_id, status from trueup.product_state where target = 'crm') as crm
-full join (select offering_id, status from trueup.product_state where target = 'billing') as billing
+select coalesce(crm.status, 'pending'), coalesce(billing.status, 'pending'), count(*),
+       least(min(crm.verified_at) filter (where crm.status <> 'pending'),
+             min(billing.verified_at) filter (where billing.status <> 'pending'))
+from (select * from trueup.product_state where target = 'crm') as crm
+full join (select * from trueup.product_state where target = 'billing') as billing
     on billing.offering_id = crm.offering_id
 group by 1, 2
 order by 1, 2
 
--- name: extremes
-select min(verified_at) filter (where status <> 'pending'),
-       count(distinct offering_id) filter (where quarantined),
-       count(distinct offering_id) filter (
-           where status = 'failed' and not quarantined and failures > %(patience)s)
+-- name: persistent
+select count(distinct offering_id) filter (where quarantined),
+       count(distinct offering_id) filter (where not quarantined and failures > %(patience)s)
 from trueup.product_state
+where status in ('failed', 'held')
 
 -- name: trouble_counts
 select status, count(*)
@@ -88,27 +89,28 @@ order by id desc
 limit %(limit)s
 
 -- name: trends
-with figures as (
-    select run.run_id, run.started_at, run.state, run.requests,
-           greatest(0, extract(epoch from run.finished_at - run.started_at) * 1000)::bigint
-               as duration_ms,
-           coalesce(changes.applied, 0) as applied, coalesce(changes.failed, 0) as failed,
-           coalesce(calls.throttled, 0) as throttled
-    from trueup.run as run
-    left join lateral (
-        select count(*) filter (where status = 'applied') as applied,
-               count(*) filter (where status <> 'applied') as failed
-        from trueup.change_history where change_history.run_id = run.run_id
-    ) as changes on true
-    left join lateral (
-        select sum(throttled)::bigint as throttled
-        from trueup.call_by_run where call_by_run.run_id = run.run_id
-    ) as calls on true
-    where run.started_at >= %(since)s
+with recent as (
+    select * from trueup.run where started_at >= %(since)s
+), changes as (
+    select run_id, count(*) filter (where status = 'applied') as applied,
+           count(*) filter (where status <> 'applied') as failed
+    from trueup.change_history
+    where run_id in (select run_id from recent)
+    group by run_id
+), calls as (
+    select run_id, sum(throttled)::bigint as throttled
+    from trueup.call_by_run
+    where run_id in (select run_id from recent)
+    group by run_id
 )
-select run_id, started_at, state, coalesce(duration_ms, 0), applied, failed,
-       coalesce((select sum(value::bigint) from jsonb_each_text(requests)), 0)::bigint, throttled
-from figures
+select recent.run_id, started_at, state,
+       coalesce(greatest(0, extract(epoch from finished_at - started_at) * 1000), 0)::bigint,
+       coalesce(applied, 0), coalesce(failed, 0),
+       coalesce((select sum(value::bigint) from jsonb_each_text(requests)), 0)::bigint,
+       coalesce(throttled, 0)
+from recent
+left join changes using (run_id)
+left join calls using (run_id)
 order by started_at, run_id
 
 -- name: most_failing
