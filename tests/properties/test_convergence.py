@@ -19,6 +19,7 @@ from support.memory_world import MemoryWorld
 from support.profiles import effort
 from support.weather import TROUBLES
 from support.worlds import EDITS, NAMES, PRICES, SKUS, World
+from support.zoho_world import ZohoWorld
 
 ROWS = st.integers(0, 30)
 
@@ -128,3 +129,14 @@ class Convergence(RuleBasedStateMachine):
 
 TestConvergence = Convergence.TestCase
 TestConvergence.settings = effort(60, 25)
+
+
+class ConvergenceAtZoho(Convergence):
+    """The same rules over the adapters and the emulator."""
+
+    def new_world(self) -> World:
+        return ZohoWorld()
+
+
+TestConvergenceAtZoho = ConvergenceAtZoho.TestCase
+TestConvergenceAtZoho.settings = effort(12, 15)

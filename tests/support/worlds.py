@@ -23,7 +23,7 @@ from trueup.domain.runs import Trigger
 from trueup.planner.census import Census, take_census
 from trueup.planner.due import Look
 from trueup.planner.reading import key_of, read_row
-from trueup.ports import Target
+from trueup.ports import Clock, Target
 from trueup.reconcile.applying import Brake
 from trueup.reconcile.running import Order, Report, run
 from trueup.reconcile.scope import Scope
@@ -54,8 +54,9 @@ class Known:
 class World(ABC):
     """Everything but the targets, which `MemoryWorld` and `ZohoWorld` bring."""
 
-    def __init__(self, targets: Sequence[Target]) -> None:
-        self.clock, self.lock, self.notes = HandClock(), MemoryLock(), Notes()
+    def __init__(self, targets: Sequence[Target], clock: Clock | None = None) -> None:
+        self.clock = HandClock() if clock is None else clock
+        self.lock, self.notes = MemoryLock(), Notes()
         self.ledger = MortalLedger(epochs=self.lock.epochs)
         self.catalogue = MemoryCatalogue(ledger=self.ledger)
         self.shop = a_shop(self.catalogue, self.ledger, targets, self.clock, self.lock, self.notes)

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 
+from trueup.domain.errors import CatalogueError
 from trueup.domain.offering import Ended, Withdrawn
+from trueup.domain.package import PackageRow
 from trueup.domain.records import ACTIVE, Binding, TargetName
 from trueup.planner.census import Census
 from trueup.planner.draft import ProductDraft, read_draft
 from trueup.planner.due import Due, DueRules, due_at
-from trueup.planner.reading import clean_sku, key_of
+from trueup.planner.reading import clean_sku, key_of, read_lifecycle
 from trueup.ports import CatalogueEntry
 from trueup.reconcile.scope import Scope, Workshop
 
@@ -50,9 +52,9 @@ class DueProducts:
     def gone(self) -> list[ProductDraft]:
         """Products that left the catalogue at least two runs ago.
 
-        Where another row carries the SKU on, only what it does not want is theirs to retire.
+        Where a row on sale carries the SKU on, only what it does not want is theirs to retire.
         """
-        replaced = self._in_catalogue({bindings[0].sku for _, bindings in self._gone})
+        replaced = self._on_sale({bindings[0].sku for _, bindings in self._gone})
         return [
             self._withdrawn(owner, sku, superseded=key_of(sku) in replaced)
             for owner, bindings in self._gone
@@ -92,10 +94,17 @@ class DueProducts:
             if not asked or key_of(bindings[0].sku) in asked:
                 yield owner, bindings
 
-    def _in_catalogue(self, skus: set[str]) -> set[str]:
+    def _on_sale(self, skus: set[str]) -> set[str]:
         if not skus:
             return set()
-        return {key_of(e.row.sku or "") for e in self._shop.catalogue.entries(tuple(skus))}
+        entries = self._shop.catalogue.entries(tuple(skus))
+        return {key_of(e.row.sku or "") for e in entries if self._is_live(e.row)}
+
+    def _is_live(self, row: PackageRow) -> bool:
+        try:
+            return read_lifecycle(row, self._started) == "live"
+        except CatalogueError:
+            return True  # nobody knows: leave what carries its SKU alone
 
 
 def _still_on_sale(bindings: list[Binding]) -> bool:
