@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -282,10 +284,15 @@ def _conclude(result: Report | Drawn, *, json: bool) -> int:
 @contextmanager
 def stoppable(brake: Brake) -> Iterator[None]:
     """Ctrl-C and SIGTERM finish the request in flight and stop; a second one stops at once."""
+    asked: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        if brake.pulled.is_set():
-            raise KeyboardInterrupt
+        asked.append(number)
+        if len(asked) > 1:
+            # Threads may wait for an answer for long. To die at any instant loses nothing (law 9).
+            _shout("stopped at once; nothing is lost: the next run continues")
+            os._exit(1)
+        _shout("stopping after the request in flight; once more stops at once")
         brake.pull("stopped by a person" if number == signal.SIGINT else "stopped by a signal")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -294,6 +301,13 @@ def stoppable(brake: Brake) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _shout(text: str) -> None:
+    """A line on stderr from within a signal handler, past every buffer; shows the cursor again."""
+    cursor = "\x1b[?25h" if output.on_terminal(error=True) else ""
+    with suppress(OSError):
+        os.write(sys.stderr.fileno(), f"{cursor}\ntrueup: {text}\n".encode())
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from trueup.domain.errors import (
 from trueup.domain.records import TargetName
 from trueup.domain.runs import ProductStatus, Verdict
 from trueup.planner.order import Work
-from trueup.ports import Target, Written
+from trueup.ports import Clock, Target, Written
 from trueup.reconcile.scope import HeldLock, Workshop
 
 Decided = Callable[[Work, TargetName, Verdict], None]
@@ -50,6 +50,12 @@ class Brake:
         if not self.pulled.is_set():
             self.reason = reason
             self.pulled.set()
+
+    def why_stop(self, clock: Clock, ends_at: float | None) -> str | None:
+        """The reason to begin nothing more, if there is one; `ends_at` is a monotonic second."""
+        if ends_at is not None and clock.monotonic() >= ends_at:
+            self.pull("the run's deadline was reached")
+        return self.reason if self.pulled.is_set() else None
 
 
 @dataclass(slots=True)
@@ -126,10 +132,8 @@ class Lane:
     def _why_not(self) -> str | None:
         if self.stopped is not None:
             return self.stopped.message
-        if self.ends_at is not None and self.shop.clock.monotonic() >= self.ends_at:
-            self.brake.pull("the run's deadline was reached")
-        if self.brake.pulled.is_set():
-            return self.brake.reason
+        if (reason := self.brake.why_stop(self.shop.clock, self.ends_at)) is not None:
+            return reason
         self.lock.check()
         return None
 
@@ -154,11 +158,12 @@ class Lane:
         try:
             answers = self.target.apply(group, self.shop.ledger.remote_id)
         except TargetStoppedError as error:
-            self._note_throttles(group, throttles)
             if self.stopped is None:
                 self.stopped = error
                 self.shop.watcher.stopped(self.target.name, error)
             return [Outcome(c, Status.DEFERRED, detail=error.message) for c in group]
+        finally:
+            self._note_throttles(group, throttles)
         at = self.shop.clock.now()
         return [_outcome(change, answer, at) for change, answer in zip(group, answers, strict=True)]
 

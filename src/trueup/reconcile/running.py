@@ -171,6 +171,7 @@ class _Running:
             f"{self.record.run_id}",
             trust_smaller=self.order.trust_smaller or not first,
             on_agreed=self.book.agreed,
+            why_stop=lambda: self.brake.why_stop(self.shop.clock, self.ends_at),
         )
         self.stopped.update(seen.stopped)
         if first:
@@ -298,7 +299,9 @@ def _ended(work: _Running, error: str | None, *, crashed: bool = False) -> Run:
     tally = Tally(total_candidates=len(work.book.results), findings=len(work.plan.findings))
     for result in work.book.results.values():
         tally.add(result)
-    stopped = "; ".join(f"{t.value}: {e.message}" for t, e in sorted(work.stopped.items()))
+    reasons = [f"{t.value}: {e.message}" for t, e in sorted(work.stopped.items())]
+    if _was_cut_short(work, tally):
+        reasons.append(work.brake.reason)
     return replace(
         work.record,
         state=_state(work, tally, failed=bool(error) or crashed),
@@ -306,7 +309,7 @@ def _ended(work: _Running, error: str | None, *, crashed: bool = False) -> Run:
         fingerprint=work.fingerprint,
         summary=tally.as_summary(),
         requests=work.requests(),
-        error=error or stopped or None,
+        error=error or "; ".join(reasons) or None,
         catalogue_size=work.catalogue_size,
     )
 
@@ -320,4 +323,11 @@ def _state(work: _Running, tally: Tally, *, failed: bool) -> RunState:
     trouble = tally.products(ProductStatus.FAILED) > 0 or bool(work.stopped) or work.stale > 0
     if trouble:
         return RunState.PARTIAL if good else RunState.FAILED
+    if _was_cut_short(work, tally):
+        return RunState.PARTIAL
     return RunState.HELD if tally.products(ProductStatus.HELD) else RunState.SUCCEEDED
+
+
+def _was_cut_short(work: _Running, tally: Tally) -> bool:
+    """Whether a person, a signal or the deadline left work undone."""
+    return work.brake.pulled.is_set() and tally.products(ProductStatus.DEFERRED) > 0

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TypeVar
 
 from trueup.domain.changes import Change
-from trueup.domain.errors import CatalogueError, TargetStoppedError
+from trueup.domain.errors import CatalogueError, TargetStoppedError, TrueupError
 from trueup.domain.offering import Offering
 from trueup.domain.plan import Estimate, Plan
 from trueup.domain.records import KINDS_OF, Kind, RecordKey, RemoteRecord, Schema, TargetName
@@ -32,6 +32,7 @@ _READ_STEP = 200  # records between two words to the watcher: one listing page
 
 _T = TypeVar("_T")
 Agreed = Callable[[list[ProductDraft]], None]
+WhyStop = Callable[[], str | None]
 
 
 @dataclass(slots=True)
@@ -68,12 +69,14 @@ def survey(
     *,
     trust_smaller: bool = False,
     on_agreed: Agreed = lambda _: None,
+    why_stop: WhyStop = lambda: None,
 ) -> Survey:
     """Draft what the products in scope need.
 
     `reading` names this look at the targets in the ledger and is dropped at the end. `on_agreed`
     gets the products that need nothing, part by part. Raises `CatalogueError` when the catalogue
-    cannot be trusted as a whole; a target that cannot be read is noted and the other goes on.
+    cannot be trusted as a whole, and `TrueupError` when `why_stop` has a reason before all is
+    read; a target that cannot be read is noted and the other goes on.
     """
     result = Survey(started=shop.clock.now())
     shop.watcher.phase("reading the catalogue")
@@ -82,7 +85,7 @@ def survey(
     _refuse_suspicious(shop, census, trust_smaller=trust_smaller)
     due = DueProducts(shop, scope, census, result.started)
     try:
-        schemas = _observe(shop, due.targets(), reading, result)
+        schemas = _observe(shop, due.targets(), reading, result, why_stop)
         _Comparer(shop, census, schemas, reading, result, on_agreed).compare(due, scope)
     finally:
         shop.ledger.forget(reading)
@@ -106,7 +109,11 @@ def _refuse_suspicious(shop: Workshop, census: Census, *, trust_smaller: bool) -
 
 
 def _observe(
-    shop: Workshop, targets: Sequence[TargetName], reading: str, result: Survey
+    shop: Workshop,
+    targets: Sequence[TargetName],
+    reading: str,
+    result: Survey,
+    why_stop: WhyStop,
 ) -> dict[TargetName, Schema]:
     """Read the targets whole and keep what was read; one that fails is left out and noted."""
     schemas: dict[TargetName, Schema] = {}
@@ -116,7 +123,8 @@ def _observe(
             schema = target.schema()
             for kind in KINDS_OF[name]:
                 shop.watcher.phase(f"reading {kind.value}")
-                shop.ledger.observe(reading, kind, _counted(shop, kind, target.records(kind)))
+                records = _counted(shop, kind, target.records(kind), why_stop)
+                shop.ledger.observe(reading, kind, records)
             _observe_lost(shop, name, reading)
             schemas[name] = schema
         except TargetStoppedError as error:
@@ -135,12 +143,16 @@ def _observe_lost(shop: Workshop, name: TargetName, reading: str) -> None:
         shop.ledger.observe(reading, kind, [r for r in found if r.kind is kind])
 
 
-def _counted(shop: Workshop, kind: Kind, records: Iterable[RemoteRecord]) -> Iterator[RemoteRecord]:
+def _counted(
+    shop: Workshop, kind: Kind, records: Iterable[RemoteRecord], why_stop: WhyStop
+) -> Iterator[RemoteRecord]:
     count = 0
     for count, record in enumerate(records, start=1):
         yield record
         if count % _READ_STEP == 0:
             shop.watcher.read(kind, count)
+            if (reason := why_stop()) is not None:
+                raise TrueupError(f"{reason} while reading", "`trueup run` begins again")
     shop.watcher.read(kind, count)
 
 
