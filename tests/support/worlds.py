@@ -34,13 +34,13 @@ PRICES = ("799.00", "899.00", "949.50", "0.01", "0.00", "-1")
 EDITS = ("price", "text", "name", "device", "no device", "half a price")
 DEVICE_COST = Decimal("1200.00")
 SETUP = Decimal("900.00")
-_DEVICES: Mapping[str, dict[str, Any]] = {
-    "": {},
-    "own": {"router_included": True, "router_model": "Router X"},
-    "shared": {
-        "hardware": {"included": True, "model": "Router S", "sku": "RTS-1", "cost": DEVICE_COST}
-    },
-}
+_SHARED = {"included": True, "model": "Router S", "sku": "RTS-1", "cost": DEVICE_COST}
+
+
+def _devices(which: str, owner: str) -> dict[str, Any]:
+    """The metadata of a row without a device, with one of its own, or with the shared one."""
+    own = {"router_included": True, "router_model": f"Router of {owner}"}
+    return {"": {}, "own": own, "shared": {"hardware": _SHARED}}[which]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class World(ABC):
                 sku=sku,
                 name=name,
                 monthly=Decimal(price),
-                metadata=dict(_DEVICES[device]),
+                metadata=_devices(device, str(self._issued)),
             )
         )
 
@@ -91,8 +91,8 @@ class World(ABC):
             },
             "text": {"description": f"About {price}"},
             "name": {"name": f"Name {price}"},
-            "device": {"metadata": _DEVICES["shared" if price < "8" else "own"]},
-            "no device": {"metadata": _DEVICES[""]},
+            "device": {"metadata": _devices("shared" if price < "8" else "own", found.id)},
+            "no device": {"metadata": _devices("", found.id)},
             "half a price": {"base_price_zar": Decimal("1.00")},
         }
         self._edit(found.id, choices[edit])

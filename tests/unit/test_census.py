@@ -92,6 +92,12 @@ def test_costs_that_disagree_are_kept_apart() -> None:
     assert census.devices["RTX-1"].costs == {Decimal(1200), Decimal(999)}
 
 
+def test_a_row_with_a_senseless_cost_does_not_count() -> None:
+    """It is refused by itself; the census goes on."""
+    census = a_census([shared(1), a_row(2, metadata={"hardware": {"included": True, "cost": "x"}})])
+    assert census.devices["RTX-1"].users == [an_id(1)]
+
+
 def test_a_device_whose_cost_nobody_states_is_included_for_nothing() -> None:
     """Included hardware costs the customer nothing."""
     assert a_census([shared(1, cost=None)]).devices["RTX-1"].cost == Decimal(0)

@@ -141,3 +141,18 @@ def test_included_devices_are_found_in_each_of_their_places(
 ) -> None:
     """Objects, lists, names and flags all say which hardware comes with the product."""
     assert included_devices(a_row(**columns)) == devices
+
+
+@pytest.mark.parametrize("cost", ["free", Decimal(-1), Decimal("1E+40"), 12.5, [1]])
+def test_a_cost_that_is_no_amount_is_not_taken_for_none(cost: object) -> None:
+    """A device that nobody can price is said aloud, not given away."""
+    row = a_row(metadata={"hardware": ROUTER | {"included": True, "cost": cost}})
+    with pytest.raises(CatalogueError, match="'Router X'"):
+        included_devices(row)
+
+
+@pytest.mark.parametrize("cost", [None, ""])
+def test_an_empty_cost_is_none(cost: object) -> None:
+    """A form that was left empty states nothing."""
+    row = a_row(metadata={"hardware": ROUTER | {"included": True, "cost": cost}})
+    assert included_devices(row) == (a_device(sku="RTX-1"),)

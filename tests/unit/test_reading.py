@@ -38,6 +38,10 @@ def only(findings: Iterable[Finding]) -> Finding:
     return finding
 
 
+def device(cost: Any) -> Columns:
+    return {"hardware": {"included": True, "model": "Router X", "sku": "RTX-1", "cost": cost}}
+
+
 # --- money ---------------------------------------------------------------------------------
 
 
@@ -57,7 +61,9 @@ def test_the_monthly_price_is_the_list_price() -> None:
         ({"pricing": {"monthly": "ask us", "setup": Decimal(0)}}, "price_missing"),
         ({"pricing": {"monthly": 899.0, "setup": Decimal(0)}}, "price_missing"),
         ({"monthly": Decimal(0)}, "price_zero"),
+        ({"monthly": Decimal("0.004")}, "price_zero"),
         ({"monthly": Decimal(-899)}, "price_negative"),
+        ({"monthly": Decimal("1E+40")}, "price_too_high"),
         ({"monthly": Decimal(100000000)}, "price_too_high"),
         ({"price": Decimal("799.00")}, "price_contradiction"),
         ({"base_price_zar": Decimal("799.00")}, "price_contradiction"),
@@ -66,6 +72,9 @@ def test_the_monthly_price_is_the_list_price() -> None:
         ({"monthly": Decimal(899), "setup": Decimal(-1)}, "setup_negative"),
         ({"monthly": Decimal(899), "setup": Decimal(100000000)}, "setup_too_high"),
         ({"monthly": Decimal(899), "setup": "free"}, "setup_unreadable"),
+        ({"metadata": device("free")}, "device_cost_unreadable"),
+        ({"metadata": device(Decimal(-1))}, "device_cost_unreadable"),
+        ({"metadata": device("1E+40")}, "device_cost_unreadable"),
     ],
 )
 def test_a_price_in_doubt_is_a_finding_about_money(columns: Columns, code: str) -> None:

@@ -288,6 +288,22 @@ def test_a_row_inserted_again_keeps_the_records_of_its_predecessor() -> None:
     assert (set(floor.crm.stored), set(floor.billing.stored), active(floor)) == (*ids, {True})
 
 
+def test_the_name_of_a_product_that_is_gone_stays_taken() -> None:
+    """Its records are switched off, not renamed: a new product of that name carries its SKU."""
+    floor = a_floor([a_row(1, name="Fibre"), a_row(2)])
+    floor.run()
+    remove(floor, 1)
+    floor.catalogue.put(a_row(3, name="fibre"))
+    for _ in range(2):
+        assert floor.run().run.state is RunState.SUCCEEDED
+    names = [
+        s.fields["name"] for s in floor.billing.stored.values() if s.kind is not Kind.BILLING_PLAN
+    ]
+    assert "fibre [FIB-003]" in names
+    assert len(names) == len({str(name).casefold() for name in names})
+    assert_settled(floor)
+
+
 def test_a_renamed_product_keeps_its_records_but_gets_a_new_plan() -> None:
     """A plan code is permanent: the old plan is switched off."""
     floor = a_floor([a_row(1)])

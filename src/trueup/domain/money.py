@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 CENT = Decimal("0.01")
+HIGHEST_PRICE = Decimal("99999999.99")
 
 
 def cents(amount: Decimal) -> Decimal:

@@ -71,6 +71,10 @@ class Census:
         """Whether offerings of different SKUs carry this name."""
         return self._names.get(hash(key_of(name))) == _SEVERAL
 
+    def remember_gone(self, name: str, sku: str) -> None:
+        """A product that left the catalogue: the records it leaves behind keep its name."""
+        _count_name(self, name, key_of(sku))
+
     def model_repeats(self, model: str) -> bool:
         """Whether device records of different codes carry this model name."""
         return self._models.get(key_of(model), "") is None
@@ -84,7 +88,7 @@ def take_census(outline: Callable[[], Iterable[OutlineRow]], now: datetime) -> C
     for row in outline():
         census.size += 1
         sku = key_of(row.sku or "")
-        _count_name(census, row, sku)
+        _count_name(census, row.name or "", sku or row.id)
         _count_devices(census, row, now)
         if sku:
             digest = hash(sku)
@@ -105,21 +109,20 @@ def device_codes(devices: Iterable[Device], sku: str) -> Iterator[tuple[str, Dev
         yield f"{sku}-HARDWARE" if made == 1 else f"{sku}-HARDWARE-{made}", device
 
 
-def _count_name(census: Census, row: OutlineRow, sku: str) -> None:
-    name, owner = hash(key_of(row.name or "")), hash(sku or row.id) & 0x7FFFFFFFFFFFFFFF
-    if census._names.setdefault(name, owner) != owner:  # noqa: SLF001 (the census' own builder)
-        census._names[name] = _SEVERAL  # noqa: SLF001
+def _count_name(census: Census, name: str, bearer: str) -> None:
+    digest, owner = hash(key_of(name)), hash(bearer) & 0x7FFFFFFFFFFFFFFF
+    if census._names.setdefault(digest, owner) != owner:  # noqa: SLF001 (the census' own builder)
+        census._names[digest] = _SEVERAL  # noqa: SLF001
 
 
 def _count_devices(census: Census, row: OutlineRow, now: datetime) -> None:
     try:
         live = read_lifecycle(row, now) == "live"
+        devices = included_devices(row) if live else ()
     except CatalogueError:
-        return
-    if not live:
-        return
+        return  # the row itself is refused, with the reason
     sku = clean_sku(row.sku)
-    for code, device in device_codes(included_devices(row), sku):
+    for code, device in device_codes(devices, sku):
         if device.model:
             models = census._models  # noqa: SLF001
             if models.setdefault(key_of(device.model), code) != code:

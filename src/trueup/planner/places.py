@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from trueup.domain.errors import CatalogueError
-from trueup.domain.money import amount_of
+from trueup.domain.money import HIGHEST_PRICE, amount_of
 from trueup.domain.offering import Device
 from trueup.domain.package import OutlineRow, PackageRow
 
@@ -110,7 +110,8 @@ def _term_in_text(features: Sequence[str]) -> int | None:
 def included_devices(row: PackageRow | OutlineRow) -> tuple[Device, ...]:
     """The hardware that comes with a product, from the first place that states any.
 
-    A device without a stated cost keeps None; one without a model keeps an empty name.
+    A device without a stated cost keeps None; one without a model keeps an empty name. Raises
+    `CatalogueError` when a cost is stated that is no amount.
     """
     config, metadata = row.provider_specific_config or {}, row.metadata or {}
     hardware = metadata.get("hardware")
@@ -136,11 +137,11 @@ def included_devices(row: PackageRow | OutlineRow) -> tuple[Device, ...]:
 
 
 def _device(entry: Mapping[str, Any]) -> Device:
-    return Device(
-        model=str(entry.get("model") or "").strip(),
-        sku=str(entry.get("sku") or "").strip(),
-        cost=amount_of(entry.get("cost")),
-    )
+    model, stated = str(entry.get("model") or "").strip(), entry.get("cost")
+    cost = amount_of(stated)
+    if stated not in (None, "") and (cost is None or not 0 <= cost <= HIGHEST_PRICE):
+        raise CatalogueError(f"the cost {stated!r} of the device {model!r} is not an amount")
+    return Device(model, str(entry.get("sku") or "").strip(), cost)
 
 
 def _columns(row: PackageRow) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

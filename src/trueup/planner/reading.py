@@ -15,12 +15,12 @@ from typing import Any, Literal
 
 from trueup.domain.changes import Finding, FindingKind
 from trueup.domain.errors import CatalogueError
-from trueup.domain.money import Money, amount_of, cents
+from trueup.domain.money import HIGHEST_PRICE, Money, amount_of, cents
 from trueup.domain.offering import Dormant, Ended, Offering, Reading, Withdrawn
 from trueup.domain.package import OutlineRow, PackageRow
 from trueup.planner.places import included_devices, setup_fee, term_months
 
-HIGHEST_PRICE = Decimal("99999999.99")
+_LOWEST_PRICE = Decimal("0.005")
 # Unicode's category Cc, whole and without the line feed and the tabulator.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -189,9 +189,10 @@ def _money_troubles(row: PackageRow) -> Iterator[Trouble]:
         seen = "" if row.price is None else f" (the column price says {row.price})"
         yield "price_missing", money, f"pricing.monthly is not set{seen}; no price is sent"
         return
-    if monthly <= 0:
-        word = "zero" if monthly == 0 else "negative"
-        yield f"price_{word}", money, f"the monthly price is {monthly}; no such price is sent"
+    if monthly < 0:
+        yield "price_negative", money, f"the monthly price is {monthly}; no such price is sent"
+    elif monthly < _LOWEST_PRICE:  # less than half a cent would be rounded to nothing
+        yield "price_zero", money, f"the monthly price is {monthly}; no such price is sent"
     if monthly > HIGHEST_PRICE:
         yield "price_too_high", money, f"the monthly price {monthly} is above {HIGHEST_PRICE}"
     for column, other in (("price", row.price), ("base_price_zar", row.base_price_zar)):
@@ -199,6 +200,7 @@ def _money_troubles(row: PackageRow) -> Iterator[Trouble]:
             message = f"pricing.monthly says {monthly} but {column} says {other}"
             yield "price_contradiction", money, message
     yield from _setup_troubles(row)
+    yield from _device_troubles(row)
     pricing, metadata = row.pricing or {}, row.metadata or {}
     stated = {
         v for v in (pricing.get("vat_inclusive"), metadata.get("vat_inclusive")) if v is not None
@@ -219,6 +221,13 @@ def _setup_troubles(row: PackageRow) -> Iterator[Trouble]:
         yield "setup_negative", FindingKind.MONEY, f"the setup fee is {setup}"
     elif setup > HIGHEST_PRICE:
         yield "setup_too_high", FindingKind.MONEY, f"the setup fee {setup} is above {HIGHEST_PRICE}"
+
+
+def _device_troubles(row: PackageRow) -> Iterator[Trouble]:
+    try:
+        included_devices(row)
+    except CatalogueError as error:
+        yield "device_cost_unreadable", FindingKind.MONEY, error.message
 
 
 def _monthly(row: PackageRow) -> Decimal | None:

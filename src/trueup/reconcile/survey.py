@@ -16,7 +16,7 @@ from trueup.domain.changes import Change
 from trueup.domain.errors import CatalogueError, TargetStoppedError, TrueupError
 from trueup.domain.offering import Offering
 from trueup.domain.plan import Estimate, Plan
-from trueup.domain.records import KINDS_OF, Kind, RecordKey, RemoteRecord, Schema, TargetName
+from trueup.domain.records import KINDS_OF, NAME, Kind, RecordKey, RemoteRecord, Schema, TargetName
 from trueup.planner.census import Census, device_codes, take_census
 from trueup.planner.conflicts import claims, without_claimed
 from trueup.planner.diff import compare_record
@@ -83,6 +83,7 @@ def survey(
     census = take_census(shop.catalogue.outline, result.started)
     result.catalogue_size = census.size
     _refuse_suspicious(shop, census, trust_smaller=trust_smaller)
+    _remember_gone(shop, census)
     due = DueProducts(shop, scope, census, result.started)
     try:
         schemas = _observe(shop, due.targets(), reading, result, why_stop)
@@ -90,6 +91,15 @@ def survey(
     finally:
         shop.ledger.forget(reading)
     return result
+
+
+def _remember_gone(shop: Workshop, census: Census) -> None:
+    """Billing wants unique names, also among the records of products that are no more."""
+    for _, _, bindings in shop.ledger.missing_owners():
+        for binding in bindings:
+            name = binding.applied.get(NAME[binding.key.kind])
+            if binding.key.kind is Kind.BILLING_PRODUCT and isinstance(name, str):
+                census.remember_gone(name, binding.sku)
 
 
 def _refuse_suspicious(shop: Workshop, census: Census, *, trust_smaller: bool) -> None:
