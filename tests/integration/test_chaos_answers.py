@@ -71,9 +71,7 @@ def test_a_batch_that_succeeds_in_part(database_url: str, tmp_path: Path) -> Non
         nights.assert_agreement()
 
 
-def test_a_token_that_expires_on_the_way_costs_one_more(
-    database_url: str, tmp_path: Path
-) -> None:
+def test_a_token_that_expires_on_the_way_costs_one_more(database_url: str, tmp_path: Path) -> None:
     """The run goes on with a new token and fails nothing."""
     with some_nights(database_url, tmp_path, some_rows(6)) as nights:
         nights.weather({"match": {"service": "billing", "nth": 7}, "do": "expire_token"})

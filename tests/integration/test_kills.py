@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 
-import psycopg
-
 from support.agreement import created_keys
 from support.program import program
 from support.site import Site, open_site
@@ -24,7 +22,7 @@ def kill_at(site: Site, request: int, *, carried_out: bool) -> None:
     rule = {"match": {"nth": request}, "do": "slow", "seconds": _FOREVER}
     site.console.weather(rule | {"carried_out": carried_out})
     with program("run", "--json", env=site.env, cwd=site.folder) as process:
-        assert site.console.wait_until_sent(before + request, alive=process), request
+        site.console.wait_until_sent(before + request, alive=process)
         process.kill()
         process.wait()
     site.console.good_weather()
@@ -38,7 +36,7 @@ def test_eight_kills_and_one_clean_run_leave_exactly_the_desired_state(database_
     ) as site:
         for _ in range(KILLS):
             kill_at(site, chance.randint(3, 14), carried_out=chance.random() < 0.7)
-            await_free_lock(site)
+            site.await_free_lock()
         last = site.call("run", "--json")
         assert (last.code, last.document["state"]) == (0, "succeeded"), str(last)
 
@@ -47,12 +45,3 @@ def test_eight_kills_and_one_clean_run_leave_exactly_the_desired_state(database_
         assert set(created_keys(journal).values()) == {1}
         assert sum(entry["path"].endswith("/token") for entry in journal) == 1
         site.assert_agreement()
-
-
-def await_free_lock(site: Site) -> None:
-    """A dead owner's lease runs out by itself."""
-    with psycopg.connect(site.database, autocommit=True) as connection:
-        connection.execute(
-            "select pg_sleep(greatest(0, extract(epoch from max(expires_at) - clock_timestamp())))"
-            " from trueup.lease"
-        )

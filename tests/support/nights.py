@@ -13,7 +13,7 @@ import psycopg
 
 from support.agreement import Row, there, wanted, writes
 from support.emulator import EmulatorTransport
-from trueup.bootstrap import open_app
+from trueup.bootstrap import App, open_app
 from trueup.domain.plan import Plan
 from trueup.domain.runs import Run, RunState, Trigger
 from trueup.planner.due import Look
@@ -81,18 +81,24 @@ class Nights:
 
     def run(self, look: Look = Look.DUE) -> Report:
         """One run by a process of its own, as far as its memory goes."""
-        transport = EmulatorTransport(self.emulator, self.clock.sleep)
-        with open_app(self.settings, clock=self.clock, transport=transport) as app:
+        with self._app() as app:
             order = Order(Scope(look=look), Trigger.CRON, bounded=False)
             return run(app.workshop(), order, Brake())
 
     def plan(self, look: Look = Look.EVERYTHING) -> Plan:
         """What a run would do."""
-        transport = EmulatorTransport(self.emulator, self.clock.sleep)
-        with open_app(self.settings, clock=self.clock, transport=transport) as app:
+        with self._app() as app:
             seen = survey(app.workshop(), Scope(look=look), "a-look")
         assert seen.stopped == {}
         return seen.plan(batch_size=20, rate=1.5)
+
+    @contextmanager
+    def _app(self) -> Iterator[App]:
+        """The program's parts on the shared clock, the budget of requests included."""
+        transport = EmulatorTransport(self.emulator, self.clock.sleep)
+        with open_app(self.settings, clock=self.clock, transport=transport) as app:
+            app.budget = replace(app.budget, now=self.clock.now, monotonic=self.clock.monotonic)
+            yield app
 
     def converge(self, most: int) -> list[Run]:
         """Run until all is in agreement, at most so many times; the clock turns past back-off."""

@@ -3,8 +3,9 @@ program between them."""
 
 from __future__ import annotations
 
+import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,7 @@ _PATIENCE = 30.0  # seconds that a test waits for something that should happen
 _LOOK = 0.01  # seconds between two looks
 
 Rule = Mapping[str, Any]
+Living = subprocess.Popen[str]
 
 
 class Console:
@@ -45,7 +47,8 @@ class Console:
         self._http.close()
 
     def state(self) -> dict[str, Any]:
-        return self._call("GET", "state")
+        found: dict[str, Any] = self._call("GET", "state")
+        return found
 
     def sent(self) -> int:
         """How many requests have arrived so far."""
@@ -85,15 +88,19 @@ class Console:
         """Let emulated seconds pass."""
         self._call("POST", "clock", {"advance": seconds})
 
-    def wait_until_sent(self, number: int, *, alive: Any = None) -> bool:
-        """Wait for the n-th request; False when the process `alive` ended before it."""
+    def wait_until_sent(self, number: int, *, alive: Living | None = None) -> None:
+        """Wait for the n-th request."""
+        self.wait_for(lambda: self.sent() >= number, f"request {number}", alive=alive)
+
+    def wait_for(
+        self, happened: Callable[[], bool], what: str, *, alive: Living | None = None
+    ) -> None:
+        """Wait for something; fails when `alive` ends before it."""
         until = time.monotonic() + _PATIENCE
-        while self.sent() < number:
-            if alive is not None and alive.poll() is not None:
-                return False
-            assert time.monotonic() < until, f"request {number} did not come"
+        while not happened():
+            assert alive is None or alive.poll() is None, f"the process ended before {what}"
+            assert time.monotonic() < until, f"{what} did not come"
             time.sleep(_LOOK)
-        return True
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         answer = self._http.request(method, f"/{path}", json=body)
@@ -136,9 +143,12 @@ class Site:
         """How the runs ended, oldest first."""
         return [state for (state,) in self.sql("select state from trueup.run order by started_at")]
 
-    def lift_back_off(self) -> None:
-        """What failed is due at once, as if its time had come."""
-        self.sql("update trueup.standing set next_attempt_at = now() - interval '1 second'")
+    def await_free_lock(self) -> None:
+        """A dead owner's lease runs out by itself."""
+        self.sql(
+            "select pg_sleep(greatest(0, extract(epoch from max(expires_at) - clock_timestamp())))"
+            " from trueup.lease"
+        )
 
     def assert_agreement(self) -> None:
         """Both targets hold what the rows on sale say, each once, and the next plan is empty."""

@@ -15,8 +15,9 @@ from cyclopts import App, CycloptsError, Group
 from trueup import __version__
 from trueup.domain.errors import DatabaseUnavailableError, TrueupError
 
-_EPILOGUE = """Exit codes: 0 done, 1 something failed or differs, 2 wrong usage or configuration,
-3 held for a person, 4 credentials or permission, 75 another run holds the lock.
+_EPILOGUE = """Exit codes: 0 done, 1 something failed or differs, 2 wrong usage or
+configuration, 3 held for a person, 4 credentials or permission, 75 another
+run holds the lock.
 
 Start with `trueup demo`: it needs no account and no server."""
 
@@ -66,6 +67,7 @@ def build(called: str = "") -> App:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and leave with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _open_what_was_closed()
     code = _call(given)
     try:
         sys.stdout.flush()
@@ -73,6 +75,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Whoever read our output has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def _open_what_was_closed() -> None:
+    """A scheduler may start us without stdout or stderr; writing there must not end a run."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(nowhere, "r" if name == "stdin" else "w"))
 
 
 def _call(given: list[str]) -> int:

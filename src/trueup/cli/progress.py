@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +89,9 @@ class PlainProgress(Progress):
     """A line at each new part, on stderr: for pipes and logs of a scheduler."""
 
     def _line(self, text: str) -> None:
-        print(f"{lasted(time.monotonic() - self.started):>10}  {text}", file=sys.stderr)  # noqa: T201 (progress)
+        # Whoever watched may have gone; the run goes on without.
+        with suppress(OSError):
+            print(f"{lasted(time.monotonic() - self.started):>10}  {text}", file=sys.stderr)  # noqa: T201 (progress)
 
     def phase(self, text: str) -> None:
         super().phase(text)
@@ -117,9 +119,13 @@ class LoggedProgress(PlainProgress):
 
         self._log: Any = structlog.get_logger()
 
+    def _event(self, name: str, *, level: str = "info", **facts: object) -> None:
+        with suppress(OSError):
+            getattr(self._log, level)(name, **facts)
+
     def request(self, event: RequestEvent, /) -> None:
         super().request(event)
-        self._log.info(
+        self._event(
             "request",
             target=event.target,
             method=event.method,
@@ -134,7 +140,7 @@ class LoggedProgress(PlainProgress):
     def outcome(self, outcome: Outcome) -> None:
         super().outcome(outcome)
         change = outcome.change
-        self._log.info(
+        self._event(
             "change",
             key=str(change.key),
             action=change.action.value,
@@ -146,8 +152,9 @@ class LoggedProgress(PlainProgress):
     def decided(self, result: ProductResult) -> None:
         for target, verdict in result.verdicts.items():
             if not verdict.status.agrees:
-                self._log.warning(
+                self._event(
                     "product",
+                    level="warning",
                     sku=result.sku,
                     target=target.value,
                     status=verdict.status.value,

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -33,7 +29,6 @@ from trueup.planner.due import Look
 if TYPE_CHECKING:
     from trueup.bootstrap import App
     from trueup.cli.planning import Drawn
-    from trueup.reconcile.applying import Brake
     from trueup.reconcile.running import Order, Report
     from trueup.settings import Settings
 
@@ -67,12 +62,13 @@ def plan(
     json: Json = False,
     verbose: Verbose = False,
 ) -> int:
-    """Show what a run would change, and why: every field before and after. Writes nothing.
+    """Show what a run would change, and why. Writes nothing.
 
-    Findings are rows that are refused or held, each with its reason. The estimate says how many
-    requests and how long the plan would take.
+    Every change comes with its reason and each field before and after.
+    Findings are rows that are refused or held, each with its reason. The
+    estimate says how many requests and how long the plan would take.
 
-    Examples:
+    For example:
       trueup plan
       trueup plan --target billing --sku FIB-100
       trueup plan --out tonight.json && trueup run --plan tonight.json
@@ -108,10 +104,10 @@ def run(
 ) -> int:
     """Plan and apply: bring CRM and Billing into agreement with the catalogue.
 
-    Looks at what is due, writes only what differs, each outcome durable before the next request.
-    Ctrl-C stops cleanly; the next run continues.
+    Looks at what is due and writes only what differs, each outcome durable
+    before the next request. Ctrl-C stops cleanly; the next run continues.
 
-    Examples:
+    For example:
       trueup run
       trueup run --max-products 20 --target crm
       trueup run --plan tonight.json --json
@@ -153,7 +149,7 @@ def drift(
 
     Writes nothing without --repair. Exit code 1 when something differs.
 
-    Examples:
+    For example:
       trueup drift
       trueup drift --target billing --repair
     """
@@ -187,11 +183,12 @@ def backfill(
     json: Json = False,
     verbose: Verbose = False,
 ) -> int:
-    """The job over the whole catalogue, without the product limit, 100 products a batch.
+    """The job over the whole catalogue, without the product limit.
 
-    Stop it whenever you like: what is done is done, and a second call goes on with the rest.
+    It takes 100 products a batch. Stop it whenever you like: what is done
+    is done, and a second call goes on with the rest.
 
-    Examples:
+    For example:
       trueup backfill all --dry-run
       trueup backfill billing --status failed --limit 500
     """
@@ -222,7 +219,7 @@ def resync(
 ) -> int:
     """Lift back-off and quarantine from products and reconcile them at once.
 
-    Examples:
+    For example:
       trueup resync FIB-100 FIB-200
       trueup resync FIB-100 --target billing --queue
     """
@@ -250,6 +247,7 @@ def resync(
 
 def _carry_out(app: App, order: Order) -> Report:
     """Run, stoppable by Ctrl-C."""
+    from trueup.cli.stopping import stoppable
     from trueup.reconcile.applying import Brake
     from trueup.reconcile.running import run as carry_out
 
@@ -263,51 +261,27 @@ def _conclude(result: Report | Drawn, *, json: bool) -> int:
 
     A plan for which a target could not be read is shown first; then its error is raised.
     """
-    from trueup.cli.planning import Drawn, show_plan
-    from trueup.cli.report import exit_code, report_as_json, show_report
+    from trueup.cli.planning import Drawn
+    from trueup.cli.report import exit_code
 
+    # That nobody reads on changes nothing about how it went.
+    with suppress(BrokenPipeError):
+        _show(result, json=json)
     if not isinstance(result, Drawn):
-        if json:
-            output.print_json(report_as_json(result))
-        else:
-            show_report(result)
         return exit_code(result)
-    if json:
-        output.print_json(result.plan.as_json())
-    else:
-        show_plan(result.plan)
     for error in result.stopped:
         raise error
     return 0
 
 
-@contextmanager
-def stoppable(brake: Brake) -> Iterator[None]:
-    """Ctrl-C and SIGTERM finish the request in flight and stop; a second one stops at once."""
-    asked: list[int] = []
+def _show(result: Report | Drawn, *, json: bool) -> None:
+    from trueup.cli.planning import Drawn, show_plan
+    from trueup.cli.report import report_as_json, show_report
 
-    def stop(number: int, _frame: FrameType | None) -> None:
-        asked.append(number)
-        if len(asked) > 1:
-            # Threads may wait for an answer for long. To die at any instant loses nothing (law 9).
-            _shout("stopped at once; nothing is lost: the next run continues")
-            os._exit(1)
-        _shout("stopping after the request in flight; once more stops at once")
-        brake.pull("stopped by a person" if number == signal.SIGINT else "stopped by a signal")
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _shout(text: str) -> None:
-    """A line on stderr from within a signal handler, past every buffer; shows the cursor again."""
-    cursor = "\x1b[?25h" if output.on_terminal(error=True) else ""
-    with suppress(OSError):
-        os.write(sys.stderr.fileno(), f"{cursor}\ntrueup: {text}\n".encode())
+    if isinstance(result, Drawn):
+        output.print_json(result.plan.as_json()) if json else show_plan(result.plan)
+    else:
+        output.print_json(report_as_json(result)) if json else show_report(result)
 
 
 @contextmanager

@@ -309,7 +309,7 @@ class Door:
     def _quota_used_up(self, target: str, verdict: Verdict) -> NoReturn:
         seconds = max(verdict.retry_after or 0.0, self._quota_pause)
         self._budget.exhausted(target, seconds)
-        raise self._paused(f"{target}: the daily quota of requests is used up", seconds)
+        raise self._paused("the daily quota of requests is used up", seconds)
 
     def _paused(self, message: str, seconds: float | None) -> PausedError:
         until = None if seconds is None else self._clock.now() + timedelta(seconds=seconds)
