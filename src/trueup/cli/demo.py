@@ -35,11 +35,12 @@ def demo(
 ) -> int:
     """Watch the whole job: no account, no server, nothing to configure.
 
-    Starts a Postgres of its own and the Zoho emulator in a process of its own, loads a sample
-    catalogue, runs the nightly job, changes some rows and some records by hand at "Zoho", plans
-    and runs again, and shows that the plan after it is empty.
+    Starts a Postgres and a Zoho emulator of its own, loads a sample
+    catalogue, runs the nightly job, changes some rows and some records by
+    hand at "Zoho", plans and runs again, and shows that the plan after it
+    is empty.
 
-    Example:
+    For example:
       trueup demo
     """
     from trueup import logs
