@@ -58,6 +58,7 @@ def run_cli(
         chdir(folder),
         patch.dict(os.environ, environment(env, folder), clear=True),
         patch.object(sys, "stdin", typed),
+        patch.object(os, "execv", _refuse_to_become),
         redirect_stdout(out),
         redirect_stderr(err),
     ):
@@ -133,6 +134,11 @@ def environment(env: Mapping[str, str] | None, folder: Path) -> dict[str, str]:
         "NO_COLOR": "1",
         **(env or {}),
     }
+
+
+def _refuse_to_become(program: str, arguments: list[str]) -> None:
+    """The test's own process must not turn into another program."""
+    raise AssertionError(f"would become {program} {arguments}: use `program` or `run_program`")
 
 
 @contextmanager

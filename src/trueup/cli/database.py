@@ -100,7 +100,11 @@ def status(*, json: Json = False) -> int:
 @app.command(name="import")
 def import_file(
     file: Annotated[
-        Path, Parameter(help="JSON (a list of rows) or CSV with a header; - is stdin.")
+        Path,
+        Parameter(
+            allow_leading_hyphen=True,
+            help="JSON (a list of rows) or CSV with a header; - is stdin.",
+        ),
     ],
     /,
     *,

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from trueup.domain.errors import UsageError
 
 _PACKAGE = "zoho_emulator"
 _HIGHEST_PORT = 65_535
+
+
+def _whole(_: object, tokens: Sequence[Token]) -> int:
+    """A whole number as it is written; by itself the command line would round 1.5 to 2."""
+    return int(tokens[0].value)
 
 
 def _a_port(_: object, value: int) -> None:
@@ -39,9 +44,12 @@ def _a_file(_: object, value: Path | None) -> None:
 def emulator(
     *,
     host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, Parameter(validator=_a_port, help="Port; 0 takes a free one.")] = 8025,
+    port: Annotated[
+        int, Parameter(converter=_whole, validator=_a_port, help="Port; 0 takes a free one.")
+    ] = 8025,
     seed: Annotated[
-        int | None, Parameter(help="Ids, tokens and weather follow from this number.")
+        int | None,
+        Parameter(converter=_whole, help="Ids, tokens and weather follow from this number."),
     ] = None,
     faults: Annotated[
         Path | None, Parameter(validator=_a_file, help="Fault script: a JSON list of rules.")
