@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _CREDENTIALS = 4  # exit code (spec §3.2)
 _PATIENCE = 60.0  # seconds to wait for the budget, or for another process's refresh
 _CENTS = 2  # decimal places of money
+# COQL wants its own permission and the module's (zoho-facts §1.6): without the second, its
+# refusal says nothing about the first.
+_COQL, _MODULE = "ZohoCRM.coql.READ", "ZohoCRM.modules.products.READ"
 
 
 def credentials(settings: Settings) -> Iterator[Line]:
@@ -77,6 +80,8 @@ def _host(url: str) -> str:
 def scopes(found: Sequence[Permission]) -> Iterator[Line]:
     """Which permissions the token lacks, by name."""
     missing = _names(p for p in found if p.granted is False)
+    if _MODULE in missing and _COQL in missing:
+        missing.remove(_COQL)
     unclear = [p for p in found if p.granted is None]
     granted = _names(p for p in found if p.granted)
     if missing:
