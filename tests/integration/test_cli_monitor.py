@@ -61,7 +61,7 @@ class TestStatus:
         said = run_cli("status", env=env).stdout
         for line in (
             "credentials: not set: ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN,",
-            "1 held: billing: the monthly price is 0",
+            "1 held: the monthly price is 0 (at billing and crm)",
             "1 refused: a finding about the row",
             "1 quarantined: refused by the target",
             "`trueup errors` lists products",

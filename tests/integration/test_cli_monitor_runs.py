@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from support.ledgers import PostgresBench, a_run
 from support.monitored import FIRST, LAST_NIGHT, NIGHT_BEFORE, SECOND, two_nights
 from support.program import run_cli
+from trueup.cli import output
 from trueup.ports import Fence
 from trueup.postgres.pool import open_pool
 
@@ -160,3 +163,23 @@ def test_a_product_without_history(env: Mapping[str, str], fence: Fence) -> None
     unknown = run_cli("history", "SKU-00O1", env=env)
     assert unknown.code == 2
     assert "did you mean 'SKU-0001'" in unknown.stderr
+
+
+def test_a_narrow_terminal_gets_lines_instead_of_a_table(
+    env: Mapping[str, str], fence: Fence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is zero is left out."""
+    drawn = StringIO()
+    screen = Console(file=drawn, width=120, color_system=None)
+    monkeypatch.setattr(output, "on_terminal", lambda **_: True)
+    monkeypatch.setattr(output, "console", lambda **_: screen)
+    assert run_cli("runs", env=env).code == 0
+    second, told, *_ = drawn.getvalue().splitlines()
+    assert second == f"{SECOND}  partial"
+    assert told == (
+        f"  {local(LAST_NIGHT)}, schedule, 3 min 20 s,"
+        " 4 products, 2/1 agree, 2 failed, 1 held, 13 requests"
+    )
+    screen.width = 200
+    assert run_cli("runs", env=env).code == 0
+    assert "duration" in drawn.getvalue()

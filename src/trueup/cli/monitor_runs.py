@@ -18,6 +18,11 @@ from trueup.domain.runs import Run, RunState, Tally
 if TYPE_CHECKING:
     from trueup.cli.reading import BusinessTime, Desk
 
+_COLUMNS = (
+    *("run", "started", "state", "trigger", "duration"),
+    *("#products", "#agree", "#failed", "#held", "#deferred", "#requests"),
+)
+_WIDE = 150  # columns of a terminal that the table needs
 COUNTED = ("oauth", "crm", "billing")  # requests, in this order
 _COMPARED = 500  # runs among which a mistyped id is looked for
 
@@ -46,13 +51,13 @@ def last_runs(*, limit: Limit = 20, json: Json = False) -> None:
     if json:
         output.print_json({"runs": [run_as_json(run, desk.time) for run in found]})
         return
-    columns = ("run", "started", "state", "trigger", "duration")
-    counts = ("#products", "#agree", "#failed", "#held", "#deferred", "#requests")
-    output.table(
-        (*columns, *counts),
-        [_row(run, desk.time) for run in found],
-        empty="No run yet: `trueup run` starts the first one.",
-    )
+    if not found:
+        output.say("No run yet: `trueup run` starts the first one.")
+    elif output.on_terminal() and output.console().width < _WIDE:
+        for run in found:
+            _show_briefly(run, desk.time)
+    else:
+        output.table(_COLUMNS, [_row(run, desk.time) for run in found])
     if len(found) > 1:
         _show_durations(found)
 
@@ -129,6 +134,18 @@ def _row(run: Run, time: BusinessTime) -> tuple[object, ...]:
         run.summary.get("deferred"),
         sum(run.requests.values()) if run.requests else None,
     )
+
+
+def _show_briefly(run: Run, time: BusinessTime) -> None:
+    """The same in two lines, for a terminal on which the table has no room."""
+    run_id, started, state, trigger, duration, *counts = _row(run, time)
+    told = [
+        f"{output.show(n)} {w[1:]}"
+        for n, w in zip(counts, _COLUMNS[-len(counts) :], strict=True)
+        if n
+    ]
+    output.say(f"{run_id}  {output.show(state)}", "bold")
+    output.say("  " + ", ".join([f"{started}, {trigger}, {output.show(duration)}", *told]))
 
 
 def _agreeing(run: Run) -> str | None:

@@ -15,7 +15,7 @@ from trueup.domain.states import Standing
 
 if TYPE_CHECKING:
     from trueup.cli.reading import BusinessTime, Desk
-    from trueup.postgres.attention import Pause, Writer
+    from trueup.postgres.attention import HeldReason, Pause, Writer
     from trueup.postgres.reports import Overview
 
 _TROUBLE = frozenset({RunState.FAILED, RunState.PARTIAL})
@@ -65,15 +65,12 @@ def gather(desk: Desk) -> Status:
     writer = attention.writer(connection, f"{WORKSPACE}/run")
     paused = attention.pauses(connection, WORKSPACE)
     held = attention.held_reasons(connection)
-    refused = sum(overview.products(target, Standing.SKIPPED) for target in TargetName)
+    refused = sum(c.products for c in overview.standings if Standing.SKIPPED in (c.crm, c.billing))
     notes = (
         *_setting_notes(desk),
         *_run_notes(overview, writer),
         *(_pause_note(pause, desk.time) for pause in paused),
-        *(
-            Attention("held", f"{h.target.value}: {h.why}", "correct the rows", h.products)
-            for h in held
-        ),
+        *(_held_note(reason) for reason in held),
         *_product_notes(overview, refused),
     )
     return Status(
@@ -111,6 +108,11 @@ def _pause_note(pause: Pause, time: BusinessTime) -> Attention:
         said = f"{pause.why}; no token is asked for {why}"
         return Attention("token cooldown", said, "`trueup limits`")
     return Attention("paused", f"{pause.target} is left alone {why}", "`trueup limits`")
+
+
+def _held_note(reason: HeldReason) -> Attention:
+    where = " and ".join(sorted(target.value for target in reason.targets))
+    return Attention("held", f"{reason.why} (at {where})", "correct the rows", reason.products)
 
 
 def _product_notes(overview: Overview, refused: int) -> Iterator[Attention]:

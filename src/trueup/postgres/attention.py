@@ -20,9 +20,9 @@ _LIVE: Final = ("id", "status", "valid_from", "valid_to")
 
 @dataclass(frozen=True, slots=True)
 class HeldReason:
-    """Why products are held at a target, and how many."""
+    """Why products are held, where, and how many."""
 
-    target: TargetName
+    targets: tuple[TargetName, ...]
     why: str
     products: int
 
@@ -73,7 +73,7 @@ def never_compared(connection: Connection, source: CatalogueSource) -> int:
 def held_reasons(connection: Connection, *, limit: int = 5) -> list[HeldReason]:
     """Why products are held, the most frequent reason first."""
     rows = connection.execute(_SQL["reasons"], {"limit": limit})
-    return [HeldReason(TargetName(target), *rest) for target, *rest in rows]
+    return [HeldReason(tuple(TargetName(t) for t in targets), *rest) for targets, *rest in rows]
 
 
 def writer(connection: Connection, lease: str) -> Writer | None:

@@ -7,11 +7,12 @@ where listed.status = 'active'
                   where state.offering_id = listed.id)
 
 -- name: reasons
-select target, coalesce(last_error, ''), count(*)
+select array_agg(distinct target order by target), coalesce(last_error, ''),
+       count(distinct offering_id)
 from trueup.product_state
 where status = 'held'
-group by 1, 2
-order by 3 desc, 1, 2
+group by 2
+order by 3 desc, 2
 limit %(limit)s
 
 -- name: writer
