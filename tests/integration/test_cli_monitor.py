@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from support.ledgers import PostgresBench, a_result, a_run
 from support.monitored import FAILING, FIRST, GOOD, LAST_NIGHT, SECOND, two_nights
-from support.program import run_cli
+from support.program import command, environment, run_cli
 from trueup.domain.records import TargetName
 from trueup.domain.runs import ProductStatus
 from trueup.ports import Fence
@@ -160,13 +162,11 @@ class TestStatus:
         assert "Needs a person\nnothing\n" in said
 
     def test_a_catalogue_elsewhere_that_is_missing_is_named(
-        self, env: Mapping[str, str], tmp_path: os.PathLike[str]
+        self, env: Mapping[str, str], tmp_path: Path
     ) -> None:
         """As the error of the configuration that it is."""
-        file = f"{os.fspath(tmp_path)}/trueup.toml"
-        with open(file, "w", encoding="utf-8") as toml:  # noqa: PTH123 (one line of settings)
-            toml.write('[catalogue]\ntable = "goods"\n')
-        said = run_cli("status", env={**env, "TRUEUP_CONFIG": file})
+        (tmp_path / "trueup.toml").write_text('[catalogue]\ntable = "goods"\n', encoding="utf-8")
+        said = run_cli("status", env=env, cwd=tmp_path)
         assert said.code != 0
         assert "the catalogue table goods does not exist" in said.stderr
 
@@ -250,3 +250,22 @@ def test_a_database_that_is_not_migrated_is_named(empty_database_url: str) -> No
     said = run_cli("status", env={"DATABASE_URL": empty_database_url})
     assert said.code == 2
     assert "trueup db upgrade" in said.stderr
+
+
+def test_status_loads_no_more_than_it_needs(env: Mapping[str, str], tmp_path: Path) -> None:
+    """It is what people call first and often."""
+    asked = subprocess.run(
+        [sys.executable, "-X", "importtime", *command("status")[1:]],
+        env=environment(env, tmp_path),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    )
+    loaded = {
+        line.rpartition("|")[2].strip().partition(".")[0] for line in asked.stderr.split("\n")
+    }
+    assert {"psycopg", "trueup"} <= loaded
+    assert loaded.isdisjoint({"cryptography", "httpx2", "structlog", "rich", "uvicorn"})
