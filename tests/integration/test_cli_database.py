@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,7 +27,7 @@ ROW = {
 }
 
 
-def write_rows(folder: Path, *rows: dict[str, object]) -> str:
+def write_rows(folder: Path, *rows: Mapping[str, object]) -> str:
     file = folder / "rows.json"
     file.write_text(json.dumps(rows), encoding="utf-8")
     return str(file)
