@@ -325,8 +325,11 @@ def explain_database_error(error: Exception) -> DatabaseUnavailableError:
         return DatabaseUnavailableError(
             "the database's disk is full", "free some space and run again"
         )
-    return (
-        unavailable(error)
-        if isinstance(error, psycopg.Error)
-        else DatabaseUnavailableError(str(error))
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return unavailable(error)
+    # It is there, and will not have what was said: not the moment to look for the server.
+    first_line = str(error).partition("\n")[0]
+    return DatabaseUnavailableError(
+        f"the database refused a statement: {first_line}",
+        "`trueup db status` tells whether the schema is as it should be",
     )

@@ -30,7 +30,7 @@ def there(records: Records) -> Tale:
     """The records at both targets, in the same words."""
     found: Tale = Counter()
     for one in records("crm", "products"):
-        price, active = f"{one['Unit_Price']:.2f}", str(one["Product_Active"])
+        price, active = f"{one['Unit_Price']:.2f}", str(one.get("Product_Active"))
         found["crm", one["Product_Code"], one["Product_Name"], price, active] += 1
     for one in records("billing", "products"):
         found["product", one["name"], one["status"]] += 1
@@ -45,6 +45,11 @@ def there(records: Records) -> Tale:
 def some_rows(count: int, first: int = 1) -> list[Row]:
     """So many ordinary products on sale."""
     return [a_catalogue_row(number) for number in range(first, first + count)]
+
+
+def on_sale(tale: Tale) -> Tale:
+    """Only the records that are active."""
+    return Counter({key: count for key, count in tale.items() if key[-1] in ("True", "active")})
 
 
 def a_catalogue_row(number: int, **columns: Any) -> Row:

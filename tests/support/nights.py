@@ -116,9 +116,13 @@ class Nights:
     def assert_agreement(self) -> None:
         """Each record that the rows want is there once, and looking again finds nothing to do."""
         assert wanted(self.rows.values()) == self.there()
+        self.assert_nothing_left()
+
+    def assert_nothing_left(self, state: RunState = RunState.SUCCEEDED) -> None:
+        """Looking at everything again finds nothing to do, and running again ends in `state`."""
         assert self.plan().changes == ()
         before = len(writes(self.emulator.journal()))
-        assert self.run(Look.EVERYTHING).run.state is RunState.SUCCEEDED
+        assert self.run(Look.EVERYTHING).run.state is state
         assert len(writes(self.emulator.journal())) == before
 
 

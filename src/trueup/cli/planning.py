@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from trueup.cli import output
-from trueup.domain.changes import Action
+from trueup.domain.changes import Action, Reason
 from trueup.domain.errors import TargetStoppedError, UsageError
 from trueup.domain.plan import Plan, count_actions
+from trueup.domain.records import Kind, TargetName
 from trueup.planner.explain import explain_change, explain_finding
 from trueup.planner.order import choose
 
@@ -116,18 +119,43 @@ def save_plan(plan: Plan, scope: Scope, file: Path) -> None:
         raise UsageError(f"the plan cannot be written to {file}: {error.strerror}") from None
 
 
+class _SavedScope(msgspec.Struct):
+    """What a saved plan was made for."""
+
+    targets: list[TargetName]
+    skus: list[str]
+
+
+class _SavedChange(msgspec.Struct):
+    """One change of a saved plan, as `Plan.as_json` writes it."""
+
+    target: TargetName
+    kind: Kind
+    code: str
+    action: Action
+    reason: Reason
+    sku: str
+    deltas: dict[str, tuple[Any, Any]]
+
+
+class _SavedPlan(msgspec.Struct):
+    """A saved plan, as far as it is needed to apply it."""
+
+    scope: _SavedScope
+    changes: list[_SavedChange]
+
+
 def read_plan(file: Path, scope: Scope) -> tuple[Scope, Sequence[dict[str, Any]]]:
     """A saved plan: the scope that it was made for, and its changes."""
     try:
-        document = json_text.loads(file.read_text(encoding="utf-8"))
-        changes = document["changes"]
-        targets = set(document["scope"]["targets"])
-        skus = tuple(document["scope"]["skus"])
+        saved = msgspec.json.decode(file.read_bytes(), type=_SavedPlan)
     except OSError as error:
         raise UsageError(f"the plan {file} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"{file} is not a plan", "make one with `trueup plan --out FILE`"
+            f"{file} is not a plan: {error}", "make one with `trueup plan --out FILE`"
         ) from None
-    kept = tuple(t for t in scope.targets if t.value in targets)
-    return replace(scope, targets=kept, skus=scope.skus or skus), changes
+    kept = tuple(t for t in scope.targets if t in saved.scope.targets)
+    return replace(scope, targets=kept, skus=scope.skus or tuple(saved.scope.skus)), [
+        msgspec.to_builtins(change) for change in saved.changes
+    ]
