@@ -92,6 +92,26 @@ def test_the_window_holds_the_limit_and_opens_again(
     assert time.now == pytest.approx(60 + MARGIN, abs=1e-4)
 
 
+def test_a_call_counts_until_its_answer(new_budget: NewBudget, time: VirtualTime) -> None:
+    """A request reaches Zoho some time before its answer: the window starts where it may end."""
+    budget = new_budget(limit=1)
+    slow = budget.acquire("crm", patience=0)
+    time.sleep(20)
+    budget.release(slow)
+
+    budget.acquire("crm", patience=100)
+    assert time.now == pytest.approx(20 + 60 + MARGIN, abs=1e-4)
+
+
+def test_a_booking_gives_way_to_a_slow_call(new_budget: NewBudget, time: VirtualTime) -> None:
+    """A call still in flight may arrive now, so a slot that was booked behind it moves."""
+    budget = new_budget(limit=1, concurrency=2)
+    budget.acquire("crm", patience=0)
+    with pytest.raises(PausedError):
+        budget.acquire("crm", patience=61)
+    assert time.now > 59
+
+
 def test_too_little_patience_uses_nothing_up(new_budget: NewBudget, time: VirtualTime) -> None:
     """A refused caller learns when the slot would have been, and leaves no booking."""
     budget = new_budget(limit=1)

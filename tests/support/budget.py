@@ -56,6 +56,7 @@ class MemoryBucket:
     """What the callers of one workspace share."""
 
     slots: dict[int, tuple[float, str]] = field(default_factory=dict)
+    arrived: dict[int, float] = field(default_factory=dict)  # no later than then
     seats: dict[int, float] = field(default_factory=dict)
     queue: dict[int, float] = field(default_factory=dict)
     gates: dict[str, Gate] = field(default_factory=dict)
@@ -65,6 +66,7 @@ class MemoryBucket:
     def forget(self, number: int | None) -> None:
         if number is not None:
             self.slots.pop(number, None)
+            self.arrived.pop(number, None)
             self.seats.pop(number, None)
             self.queue.pop(number, None)
 
@@ -110,7 +112,10 @@ class MemoryBudget:
             raise
 
     def release(self, ticket: Ticket) -> None:
+        now = self.monotonic()
         with self.bucket.lock:
+            if ticket.number in self.bucket.slots:
+                self.bucket.arrived[ticket.number] = max(self._arrived(ticket.number), now)
             self.bucket.seats.pop(ticket.number, None)
 
     def throttled(self, target: str, retry_after: float | None) -> None:
@@ -138,6 +143,9 @@ class MemoryBudget:
 
     def _step(self, target: str, number: int, deadline: float) -> tuple[str, float]:
         now, bucket = self.monotonic(), self.bucket
+        for other in bucket.seats:
+            if other != number and other in bucket.slots:
+                bucket.arrived[other] = max(self._arrived(other), now)
         bucket.seats = {n: expires for n, expires in bucket.seats.items() if expires > now}
         bucket.queue = {n: until for n, until in bucket.queue.items() if until > now}
         if number in bucket.slots and bucket.slots[number][0] < now - self._margin / 2:
@@ -145,8 +153,8 @@ class MemoryBudget:
         gate = bucket.gates.get(target, Gate())
         if gate.closed_until is not None and gate.closed_until > now:
             return "closed", self._far(number, now, gate.closed_until, deadline)
+        slot = self._rebooked(target, number, gate, now)
         booked = number in bucket.slots
-        slot = bucket.slots[number][0] if booked else self._slot(target, gate, now)
         if not booked and (full_until := self._day_full_until(slot)) is not None:
             return "spent", self._far(number, now, full_until, deadline)
         if not booked and slot > deadline:
@@ -166,18 +174,33 @@ class MemoryBudget:
         bucket.seats[number] = slot + self.lease
         return "go", slot - now
 
-    def _slot(self, target: str, gate: Gate, now: float) -> float:
+    def _rebooked(self, target: str, number: int, gate: Gate, now: float) -> float:
+        """Its slot: the booked one, unless earlier calls took so long that it is too soon."""
+        booked = self.bucket.slots.get(number)
+        earliest = max(booked[0], now) if booked else now
+        slot = self._slot(target, gate.share(now, self.window), earliest, number)
+        if booked and (slot <= now or slot <= booked[0]):
+            return booked[0]
+        if booked:
+            self.bucket.forget(number)
+        return slot
+
+    def _arrived(self, number: int) -> float:
+        return self.bucket.arrived.get(number, self.bucket.slots[number][0])
+
+    def _slot(self, target: str, part: float, earliest: float, number: int) -> float:
         width = self.window + self._margin
-        everyone = sorted(at for at, _ in self.bucket.slots.values())
-        own = sorted(at for at, name in self.bucket.slots.values() if name == target)
-        share = max(1, math.floor(self.limit * gate.share(now, self.window)))
+        others = {n: name for n, (_, name) in self.bucket.slots.items() if n != number}
+        everyone = sorted(self._arrived(n) for n in others)
+        own = sorted(self._arrived(n) for n, name in others.items() if name == target)
+        share = max(1, math.floor(self.limit * part))
         quotas = [(everyone, self.limit, width), (own, share, width)]
         if target == "oauth":
             quotas.append((own, TOKEN_LIMIT, TOKEN_WINDOW + self._margin))
         if self.spacing:
             quotas.append((everyone, 1, self.spacing))
         ends = {at + span for calls, _, span in quotas for at in calls}
-        candidates = [now, *sorted(end for end in ends if end > now)]
+        candidates = [earliest, *sorted(end for end in ends if end > earliest)]
         return next(at for at in candidates if all(_fits(at, *quota) for quota in quotas))
 
     def _day(self, at: float) -> int:

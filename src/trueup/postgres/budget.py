@@ -50,7 +50,7 @@ _IN_FLIGHT: Final = """
     select count(*) from trueup.call_seat
     where workspace = %(workspace)s
       and expires_at > coalesce(%(now)s::timestamptz, clock_timestamp())"""
-_RELEASE: Final = "select trueup.release_call(%s)"
+_RELEASE: Final = "select trueup.release_call(%s, %s::timestamptz)"
 _CANCEL: Final = "select trueup.cancel_call(%s, %s)"
 
 
@@ -148,7 +148,8 @@ class PostgresBudget:
     def release(self, ticket: Ticket) -> None:
         """The request has been answered, or given up: its seat is free."""
         with self.pool.connection() as connection:
-            connection.execute(_RELEASE, [ticket.number])
+            now = self.now() if self.now else None
+            connection.execute(_RELEASE, [ticket.number, now])
 
     def throttled(self, target: str, retry_after: float | None) -> None:
         """A 429 came back: the target is closed for everybody and its rate halves."""

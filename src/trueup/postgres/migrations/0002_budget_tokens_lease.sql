@@ -15,14 +15,17 @@ create table trueup.call_bucket (
 create sequence trueup.call_ticket;
 
 -- The log of booked calls, also of those that lie in the future; as long as the longest window.
+-- A request reaches Zoho between its slot and its answer: the windows count it at `arrived_by`, the
+-- latest moment at which it may have arrived. While it is in flight that is now, then its release.
 create table trueup.call_slot (
     ticket    bigint primary key,
     workspace text not null,
     target    text not null,
     slot_at   timestamptz not null,
+    arrived_by  timestamptz not null,
     run_id    text
 );
-create index call_slot_by_time on trueup.call_slot (workspace, slot_at, target);
+create index call_slot_by_time on trueup.call_slot (workspace, arrived_by, target);
 
 -- Calls in flight. A killed caller never gives its seat back: the seat expires.
 create table trueup.call_seat (
@@ -148,7 +151,8 @@ end $$;
 -- of `p_calls` neighbours that fits into a window forbids the stretch from (last - width) to
 -- (first + width). Both ends grow from run to run, so one walk finds the first gap.
 create function trueup.free_slot(
-    p_workspace text, p_target text, p_calls integer, p_width interval, p_from timestamptz
+    p_workspace text, p_target text, p_ticket bigint, p_calls integer, p_width interval,
+    p_from timestamptz
 ) returns timestamptz
 language plpgsql as $$
 declare
@@ -157,10 +161,11 @@ declare
 begin
     for v_run in
         select first_at, last_at
-        from (select slot_at as first_at,
-                     lead(slot_at, p_calls - 1) over (order by slot_at) as last_at
+        from (select arrived_by as first_at,
+                     lead(arrived_by, p_calls - 1) over (order by arrived_by) as last_at
               from trueup.call_slot
-              where workspace = p_workspace and slot_at > p_from - p_width
+              where workspace = p_workspace and arrived_by > p_from - p_width
+                and ticket <> p_ticket
                 and (p_target is null or target = p_target)) as neighbours
         where last_at < first_at + p_width
         order by first_at
@@ -198,8 +203,9 @@ $$;
 -- The first moment that suits every quota at once. One quota's answer may lie where another
 -- forbids, so they are asked in turn until none of them moves it; each move is forward.
 create function trueup.next_slot(
-    p_workspace text, p_target text, p_from timestamptz, p_limit integer, p_share integer,
-    p_width interval, p_token_limit integer, p_token_width interval, p_spacing interval
+    p_workspace text, p_target text, p_ticket bigint, p_from timestamptz, p_limit integer,
+    p_share integer, p_width interval, p_token_limit integer, p_token_width interval,
+    p_spacing interval
 ) returns timestamptz
 language plpgsql as $$
 declare
@@ -208,15 +214,17 @@ declare
 begin
     loop
         v_before := v_slot;
-        v_slot := trueup.free_slot(p_workspace, null, p_limit, p_width, v_slot);
+        v_slot := trueup.free_slot(p_workspace, null, p_ticket, p_limit, p_width, v_slot);
         if p_share < p_limit then
-            v_slot := trueup.free_slot(p_workspace, p_target, p_share, p_width, v_slot);
+            v_slot := trueup.free_slot(
+                p_workspace, p_target, p_ticket, p_share, p_width, v_slot);
         end if;
         if p_target = 'oauth' then
-            v_slot := trueup.free_slot(p_workspace, p_target, p_token_limit, p_token_width, v_slot);
+            v_slot := trueup.free_slot(
+                p_workspace, p_target, p_ticket, p_token_limit, p_token_width, v_slot);
         end if;
         if p_spacing > interval '0' then
-            v_slot := trueup.free_slot(p_workspace, null, 1, p_spacing, v_slot);
+            v_slot := trueup.free_slot(p_workspace, null, p_ticket, 1, p_spacing, v_slot);
         end if;
         exit when v_slot = v_before;
     end loop;
@@ -247,6 +255,7 @@ declare
     v_now timestamptz;
     v_gate trueup.call_gate;
     v_slot timestamptz;
+    v_next timestamptz;
     v_booked boolean;
     v_share integer;
     v_ahead integer;
@@ -257,13 +266,18 @@ begin
     queued_s := extract(epoch from clock_timestamp() - statement_timestamp());
     ticket_no := coalesce(p_ticket, nextval('trueup.call_ticket'));
 
+    -- What is in flight may arrive as late as now.
+    update trueup.call_slot s set arrived_by = v_now from trueup.call_seat c
+    where c.workspace = p_workspace and s.ticket = c.ticket and c.ticket <> ticket_no
+      and s.arrived_by < v_now;
     delete from trueup.call_seat where workspace = p_workspace and expires_at <= v_now;
     delete from trueup.call_queue where workspace = p_workspace and seen_until <= v_now;
     delete from trueup.call_slot
     where workspace = p_workspace
-      and slot_at < v_now - 2 * make_interval(secs => greatest(p_window, p_token_window, p_spacing));
+      and arrived_by < v_now - 2 * make_interval(secs => greatest(p_window, p_token_window, p_spacing));
 
-    -- An earlier booking holds unless its time went by, or a refusal has cleared it away.
+    -- An earlier booking holds unless its time went by, a refusal has cleared it away, or calls
+    -- before it took so long that it would come too soon after them.
     if p_ticket is not null then
         select slot_at into v_slot from trueup.call_slot where ticket = p_ticket;
         if v_slot < v_now - make_interval(secs => p_margin / 2) then
@@ -278,13 +292,20 @@ begin
     if v_gate.closed_until > v_now then
         verdict := 'closed';
         until_at := v_gate.closed_until;
-    elsif not v_booked then
+    else
         v_share := floor(p_limit * trueup.gate_factor(
             v_gate.factor, v_gate.recovers_from, p_window, v_now));
-        v_slot := trueup.next_slot(
-            p_workspace, p_target, v_now, p_limit, greatest(1, v_share),
-            make_interval(secs => p_window + p_margin), p_token_limit,
+        v_next := trueup.next_slot(
+            p_workspace, p_target, ticket_no, greatest(v_slot, v_now), p_limit,
+            greatest(1, v_share), make_interval(secs => p_window + p_margin), p_token_limit,
             make_interval(secs => p_token_window + p_margin), make_interval(secs => p_spacing));
+        if v_booked and v_next > v_now and v_next > v_slot then
+            perform trueup.forget_call(ticket_no);
+            v_booked := false;
+        end if;
+        v_slot := case when v_booked then v_slot else v_next end;
+    end if;
+    if verdict is null and not v_booked then
         until_at := trueup.day_full_until(p_workspace, p_allowance, v_slot);
         if until_at is not null then
             verdict := 'spent';
@@ -311,7 +332,8 @@ begin
     if verdict in ('go', 'booked') then
         perform set_config('synchronous_commit', 'on', true);
         if not v_booked then
-            insert into trueup.call_slot values (ticket_no, p_workspace, p_target, v_slot, p_run);
+            insert into trueup.call_slot
+            values (ticket_no, p_workspace, p_target, v_slot, v_slot, p_run);
             perform trueup.count_calls(p_workspace, p_target, p_run, v_slot, 1);
         end if;
         wait_s := greatest(0, extract(epoch from v_slot - v_now));
@@ -335,11 +357,14 @@ begin
     end if;
 end $$;
 
--- Ends a call; what it used of the windows stays used.
-create function trueup.release_call(p_ticket bigint) returns void
+-- Ends a call; what it used of the windows stays used, and it arrived no later than now.
+create function trueup.release_call(p_ticket bigint, p_now timestamptz default null) returns void
 language plpgsql as $$
 begin
     perform set_config('synchronous_commit', 'off', true);
+    update trueup.call_slot
+    set arrived_by = greatest(arrived_by, coalesce(p_now, clock_timestamp()))
+    where ticket = p_ticket;
     delete from trueup.call_seat where ticket = p_ticket;
 end $$;
 
