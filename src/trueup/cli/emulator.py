@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter, Token
+from cyclopts import Parameter
 
+from trueup.cli.selectors import whole
 from trueup.domain.errors import UsageError
 
 _PACKAGE = "zoho_emulator"
 _HIGHEST_PORT = 65_535
-
-
-def _whole(_: object, tokens: Sequence[Token]) -> int:
-    """A whole number as it is written; by itself the command line would round 1.5 to 2."""
-    return int(tokens[0].value)
 
 
 def _a_port(_: object, value: int) -> None:
@@ -45,11 +41,11 @@ def emulator(
     *,
     host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, Parameter(converter=_whole, validator=_a_port, help="Port; 0 takes a free one.")
+        int, Parameter(converter=whole, validator=_a_port, help="Port; 0 takes a free one.")
     ] = 8025,
     seed: Annotated[
         int | None,
-        Parameter(converter=_whole, help="Ids, tokens and weather follow from this number."),
+        Parameter(converter=whole, help="Ids, tokens and weather follow from this number."),
     ] = None,
     faults: Annotated[
         Path | None, Parameter(validator=_a_file, help="Fault script: a JSON list of rules.")

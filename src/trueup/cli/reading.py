@@ -12,14 +12,17 @@ from zoneinfo import ZoneInfo
 from cyclopts import Parameter
 
 from trueup.cli import output
-from trueup.cli.selectors import at_least_one
+from trueup.cli.selectors import at_least_one, whole
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App
     from trueup.postgres.reports import Reader
 
 Limit = Annotated[
-    int, Parameter(name="--limit", validator=at_least_one, help="Show at most so many.")
+    int,
+    Parameter(
+        name="--limit", converter=whole, validator=at_least_one, help="Show at most so many."
+    ),
 ]
 _DAY = 86_400
 _LONG = 2 * _DAY  # from here on days say more than hours

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from trueup.domain.errors import UsageError
 from trueup.domain.records import TargetName
@@ -35,6 +36,11 @@ Verbose = Annotated[
 ]
 
 
+def whole(_: object, tokens: Sequence[Token]) -> int:
+    """A whole number as it is written; by itself the command line would round 1.5 to 2."""
+    return int(tokens[0].value)
+
+
 def at_least_one(_: object, value: int | None) -> None:
     """Refuse a limit of zero or less, with the words of a usage error."""
     if value is not None and value < 1:
@@ -45,13 +51,19 @@ MaxProducts = Annotated[
     int | None,
     Parameter(
         name="--max-products",
+        converter=whole,
         validator=at_least_one,
         help="Write at most so many products; those found equal do not count.",
     ),
 ]
 Limit = Annotated[
     int | None,
-    Parameter(name="--limit", validator=at_least_one, help="Look at no more than so many."),
+    Parameter(
+        name="--limit",
+        converter=whole,
+        validator=at_least_one,
+        help="Look at no more than so many.",
+    ),
 ]
 
 
