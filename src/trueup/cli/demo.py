@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from trueup.cli import output
-from trueup.cli.selectors import Verbose
+from trueup.cli.selectors import Verbose, at_least_one, whole
 from trueup.domain.changes import Action, Change, Reason
 
 if TYPE_CHECKING:
@@ -29,7 +29,13 @@ PREDECESSOR_REQUESTS = 9  # a product and night, whether anything changed or not
 def demo(
     *,
     time_scale: Annotated[
-        int, Parameter(name="--time-scale", help="How many times faster a minute passes there.")
+        int,
+        Parameter(
+            name="--time-scale",
+            converter=whole,
+            validator=at_least_one,
+            help="How many times faster a minute passes there.",
+        ),
     ] = 30,
     verbose: Verbose = False,
 ) -> int:

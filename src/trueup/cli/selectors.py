@@ -38,7 +38,10 @@ Verbose = Annotated[
 
 def whole(_: object, tokens: Sequence[Token]) -> int:
     """A whole number as it is written; by itself the command line would round 1.5 to 2."""
-    return int(tokens[0].value)
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"{tokens[0].value!r} is not a whole number") from None
 
 
 def at_least_one(_: object, value: int | None) -> None:
