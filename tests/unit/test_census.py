@@ -150,3 +150,9 @@ def test_the_outline_is_read_twice_only_when_a_sku_repeats() -> None:
     assert len(reads) == 1
     take_census(reader(outline_of(a_row(1)), outline_of(a_row(2, sku="FIB-100"))), NOW)
     assert len(reads) == 3
+
+
+def test_a_successor_carries_exactly_the_same_sku() -> None:
+    """A code that differs in case names other records, so the old ones are not left to it."""
+    census = a_census([a_row(1, sku="DFA-1", status="archived"), a_row(2, sku="dfa-1")])
+    assert not census.superseded(an_id(1), "DFA-1")

@@ -27,6 +27,7 @@ class Namesake:
     offering_id: str
     name: str
     archived: bool
+    sku: str
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ class Census:
         if not any(t.offering_id == offering_id and t.archived for t in twins):
             return False
         successor = next((t for t in twins if not t.archived), twins[0])
-        return successor.offering_id != offering_id
+        return successor.offering_id != offering_id and successor.sku == clean_sku(sku)
 
     def name_repeats(self, name: str) -> bool:
         """Whether offerings of different SKUs carry this name."""
@@ -139,5 +140,6 @@ def _collect_twins(census: Census, outline: Iterable[OutlineRow], repeated: set[
     for row in outline:
         sku = key_of(row.sku or "")
         if sku and hash(sku) in repeated:
-            twin = Namesake(row.id, row.name or "", archived=row.status == "archived")
+            archived = row.status == "archived"
+            twin = Namesake(row.id, row.name or "", archived, clean_sku(row.sku))
             census.twins.setdefault(sku, []).append(twin)

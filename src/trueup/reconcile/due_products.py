@@ -56,7 +56,7 @@ class DueProducts:
         """
         replaced = self._on_sale({bindings[0].sku for _, bindings in self._gone})
         return [
-            self._withdrawn(owner, sku, superseded=key_of(sku) in replaced)
+            self._withdrawn(owner, sku, superseded=clean_sku(sku) in replaced)
             for owner, bindings in self._gone
             for sku in [bindings[0].sku]
         ]
@@ -98,7 +98,7 @@ class DueProducts:
         if not skus:
             return set()
         entries = self._shop.catalogue.entries(tuple(skus))
-        return {key_of(e.row.sku or "") for e in entries if self._is_live(e.row)}
+        return {clean_sku(e.row.sku) for e in entries if self._is_live(e.row)}
 
     def _is_live(self, row: PackageRow) -> bool:
         try:
