@@ -66,7 +66,7 @@ def test_a_first_signal_finishes_what_is_in_flight(
 
 def test_a_second_signal_stops_at_once(database_url: str) -> None:
     """Also while an answer is still awaited for a minute."""
-    with open_site(database_url, products=PRODUCTS, TRUEUP_LEASE="1") as site:
+    with open_site(database_url, products=PRODUCTS, TRUEUP_LEASE="2") as site:
         site.console.weather({"match": SECOND_BILLING_CREATE, "do": "slow", "seconds": 60})
         with program("run", env=site.env, cwd=site.folder) as process:
             wait_until_slow(site, process)
@@ -125,3 +125,20 @@ def test_readers_that_go_away_do_not_matter(database_url: str, arguments: list[s
             assert process.wait(timeout=60) == 0
         assert site.run_states() == ["succeeded"]
         site.assert_agreement()
+
+
+def test_a_database_that_drops_every_connection(database_url: str) -> None:
+    """In the middle of a write: whatever becomes of the run, nothing is lost or doubled."""
+    with open_site(database_url, products=PRODUCTS, TRUEUP_LEASE="2") as site:
+        site.console.weather({"match": SECOND_BILLING_CREATE, "do": "slow", "seconds": 1})
+        with program("run", "--json", env=site.env, cwd=site.folder) as process:
+            wait_until_slow(site, process)
+            site.sql(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+            out, err = process.communicate(timeout=60)
+        assert process.returncode in (0, 1, 2), out + err
+        assert "Traceback" not in err
+        site.await_free_lock()
+        assert_goes_on(site)

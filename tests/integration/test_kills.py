@@ -32,7 +32,7 @@ def test_eight_kills_and_one_clean_run_leave_exactly_the_desired_state(database_
     """Whatever request it was, and whether or not it was carried out behind the dead process."""
     chance = random.Random(20261025)
     with open_site(
-        database_url, products=PRODUCTS, TRUEUP_LEASE="1", TRUEUP_BATCH_SIZE="5"
+        database_url, products=PRODUCTS, TRUEUP_LEASE="2", TRUEUP_BATCH_SIZE="5"
     ) as site:
         for _ in range(KILLS):
             kill_at(site, chance.randint(3, 14), carried_out=chance.random() < 0.7)
@@ -41,6 +41,7 @@ def test_eight_kills_and_one_clean_run_leave_exactly_the_desired_state(database_
         assert (last.code, last.document["state"]) == (0, "succeeded"), str(last)
 
         assert site.run_states() == ["interrupted"] * KILLS + ["succeeded"]
+        assert site.call("runs").stdout.count("interrupted") == KILLS
         journal = site.console.journal()
         assert set(created_keys(journal).values()) == {1}
         assert sum(entry["path"].endswith("/token") for entry in journal) == 1

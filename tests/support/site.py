@@ -98,7 +98,8 @@ class Console:
         """Wait for something; fails when `alive` ends before it."""
         until = time.monotonic() + _PATIENCE
         while not happened():
-            assert alive is None or alive.poll() is None, f"the process ended before {what}"
+            if alive is not None and alive.poll() is not None:
+                raise AssertionError(f"it ended before {what}: {alive.communicate()}")
             assert time.monotonic() < until, f"{what} did not come"
             time.sleep(_LOOK)
 
