@@ -18,7 +18,7 @@ from trueup.domain.changes import Change, Outcome, Status
 from trueup.domain.offering import Offering, Withdrawn
 from trueup.domain.package import PackageRow
 from trueup.domain.plan import Plan
-from trueup.domain.records import ACTIVE, Kind, RecordKey, RemoteRecord
+from trueup.domain.records import ACTIVE, Kind, RecordKey, RemoteRecord, Slot
 from trueup.domain.runs import Trigger
 from trueup.planner.census import Census, take_census
 from trueup.planner.due import Look
@@ -39,8 +39,9 @@ _SHARED = {"included": True, "model": "Router S", "sku": "RTS-1", "cost": DEVICE
 
 def _devices(which: str, owner: str) -> dict[str, Any]:
     """The metadata of a row without a device, with one of its own, or with the shared one."""
-    own = {"router_included": True, "router_model": f"Router of {owner}"}
-    return {"": {}, "own": own, "shared": {"hardware": _SHARED}}[which]
+    if which == "own":
+        return {"router_included": True, "router_model": f"Router of {owner}"}
+    return {"hardware": _SHARED} if which == "shared" else {}
 
 
 @dataclass(frozen=True)
@@ -275,6 +276,10 @@ class World(ABC):
             assert (plan.fields["recurring_price"], plan.fields["active"]) == (price, True)
             products = [r for r in records if r.kind is Kind.BILLING_PRODUCT]
             [parent] = [r for r in products if r.remote_id == plan.parent_id]
+            own = self.ledger.bindings([offering.offering_id], [])
+            left = {b.remote_id for b in own if b.slot is Slot.PLAN} - {plan.remote_id}
+            old = [r for r in records if r.kind is Kind.BILLING_PLAN and r.remote_id in left]
+            assert [r for r in old if r.fields["active"]] == []
             # A plan that was taken over with the SKU of a deleted row stays under its old product.
             bound = self.ledger.remote_id(RecordKey(Kind.BILLING_PRODUCT, offering.sku))
             assert parent.fields["active"] is True or parent.remote_id != bound
