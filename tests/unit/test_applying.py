@@ -95,6 +95,16 @@ def test_what_waits_for_a_refused_record_is_not_sent() -> None:
     assert verdict.error.startswith("billing_product/S-1: refused")
 
 
+def test_a_taken_name_is_tried_again_later() -> None:
+    """Whoever holds it may give it up, without any change to this product: no quarantine."""
+    bench = Bench()
+    bench.carry_out(product(1))
+    taken = a_create(PRODUCT.kind, "S-2", 2, name="Product 1")
+    lane = bench.carry_out(work(2, taken))
+    assert [status for _, status in seen(lane)] == [Status.FAILED]
+    assert bench.verdicts["S-2"].permanent is False
+
+
 @pytest.mark.parametrize("fault", ["lost_before", "lost_after"])
 def test_a_lost_answer_is_a_failure_that_may_pass(fault: Any) -> None:
     """It is not known to be refused, so the product is not quarantined."""

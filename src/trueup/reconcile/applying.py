@@ -196,6 +196,9 @@ def _outcome(change: Change, answer: Written | RecordError, at: datetime) -> Out
     if isinstance(answer, RejectedError) and answer.code == GONE:
         # Somebody deleted it since it was read: the next look makes it again, or not.
         return Outcome(change, Status.STALE, detail=answer.message, code=answer.code, at=at)
+    if isinstance(answer, RejectedError) and answer.duplicate:
+        # Another record holds its name or code and may give it up: worth another try, later.
+        return Outcome(change, Status.FAILED, detail=answer.message, code=answer.code, at=at)
     status = next((s for kind, s in _STATUS_OF.items() if isinstance(answer, kind)), Status.FAILED)
     code = answer.code if isinstance(answer, RejectedError) else ""
     return Outcome(change, status, detail=answer.message, code=code, at=at)
