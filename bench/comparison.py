@@ -70,9 +70,7 @@ def _requests(lab: Lab, products: Sequence[Product]) -> Iterator[Figure]:
             sent = _difference(zoho.requests(), before)
             total = sum(sent.values())
             label = f"trueup, {text}"
-            yield Figure(
-                f"trueup.requests.{key}", label, total, "requests", None, _spelled(sent)
-            )
+            yield Figure(f"trueup.requests.{key}", label, total, "requests", None, _spelled(sent))
 
 
 def _throttled(lab: Lab, products: Sequence[Product]) -> Iterator[Figure]:
@@ -82,7 +80,7 @@ def _throttled(lab: Lab, products: Sequence[Product]) -> Iterator[Figure]:
         night = _night(zoho, products)
         emulated = (time.monotonic() - began) * _SCALE
         state = zoho.state()
-    failures = ", ".join(f"{count} × {text}" for text, count in night.failures.most_common(2))
+    failures = ", ".join(f"{count} times {text}" for text, count in night.failures.most_common(2))
     yield Figure(
         "predecessor.ok",
         "predecessor, products right after one night",
@@ -149,9 +147,7 @@ def _sdk(lab: Lab, products: Sequence[Product]) -> Iterator[Figure]:
             sent = _difference(zoho.requests(), before)
             label = f"official SDK, {text}, CRM alone"
             note = f"{_spelled(sent)}; {seconds:.1f} s"
-            yield Figure(
-                f"sdk.requests.{key}", label, sum(sent.values()), "requests", None, note
-            )
+            yield Figure(f"sdk.requests.{key}", label, sum(sent.values()), "requests", None, note)
 
 
 def _sdk_program(lab: Lab, variables: Mapping[str, str], products: Sequence[Product]) -> None:

@@ -81,7 +81,9 @@ def prepare(url: str, products: int) -> None:
 def _remember(url: str, connection: psycopg.Connection) -> None:
     """Every product was found in order a day ago, at both targets."""
     pool = open_pool(url, 2)
-    copy_in = "copy trueup.product_state (offering_id, target, sku, status, row_revision) from stdin"
+    copy_in = (
+        "copy trueup.product_state (offering_id, target, sku, status, row_revision) from stdin"
+    )
     try:
         with connection.cursor() as cursor, cursor.copy(copy_in) as copy:
             for entry in catalogue_of(pool).entries():

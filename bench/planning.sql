@@ -24,7 +24,7 @@ select %(id)s, 1, 'crm_product', '5551' || lpad(ordinal::text, 15, '0'), sku, id
        jsonb_build_object(
            'Product_Name', name, 'Product_Code', sku, 'Description', description,
            'Product_Category', product_category, 'Unit_Price', price, 'Product_Active', true,
-           'ct_product_id', null, 'ct_service_package_id', id, 'ct_service_type', service_type,
+           'ct_product_id', '', 'ct_service_package_id', id, 'ct_service_type', service_type,
            'ct_market_segment', market_segment, 'ct_provider', provider,
            'ct_installation_fee', 900.00, 'ct_download_speed_mbps', speed_down,
            'ct_upload_speed_mbps', speed_up, 'ct_contract_term_months', 12,

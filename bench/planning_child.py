@@ -30,8 +30,8 @@ from trueup.planner.mapping import DEFAULT_RULES, FieldMap
 from trueup.planner.reading import CatalogueRules
 from trueup.ports import Target, Written
 from trueup.postgres.catalogue import PostgresCatalogue
-from trueup.postgres.ledger import PostgresLedger
 from trueup.postgres.lease import PostgresLease
+from trueup.postgres.ledger import PostgresLedger
 from trueup.postgres.pool import open_pool
 from trueup.reconcile.scope import Limits, Scope, Workshop
 from trueup.reconcile.survey import survey

@@ -42,6 +42,7 @@ def _figures(lab: Lab, scale: int, products: int) -> Iterator[Figure]:
     floor = requests * window / _LIMIT
     refused = sum(r["count"] for r in state["requests"]["by_status"] if r["status"] == 429)
     note = f"{requests:,} requests in {wall:.1f} s, {refused} refused"
-    yield Figure("rate.ratio", f"wall / floor, {requests:,} requests", wall / floor, "", _GOAL, note)
+    label = f"wall / floor, {requests:,} requests"
+    yield Figure("rate.ratio", label, wall / floor, "", _GOAL, note)
     largest = state["largest_windows"]["total"]
     yield Figure("rate.window", "most requests in any window", largest, "requests", _LIMIT)

@@ -44,12 +44,29 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Glance:
+    """What a whole record is compared by, in a reading: the fields of each kind that was read.
+
+    `enforced` must be as they were written; `filled` must only hold something.
+    """
+
+    reading: str
+    enforced: Mapping[Kind, Sequence[str]]
+    filled: Mapping[Kind, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """One row with what the ledger remembers about it; `revision` is the digest of the row."""
+    """One row with what the ledger remembers about it; `revision` is the digest of the row.
+
+    `intact` are the targets at which the row has exactly the records of a product without devices,
+    and a glance found each of them as it was last written. Empty without a glance.
+    """
 
     row: PackageRow
     revision: str
     states: Mapping[TargetName, ProductState] = field(default_factory=dict)
+    intact: frozenset[TargetName] = frozenset()
 
 
 class Catalogue(Protocol):
@@ -59,7 +76,9 @@ class Catalogue(Protocol):
         """Every row, for facts that need the whole catalogue (duplicates, shared devices)."""
         ...
 
-    def entries(self, skus: Collection[str] = ()) -> Iterator[CatalogueEntry]:
+    def entries(
+        self, skus: Collection[str] = (), glance: Glance | None = None
+    ) -> Iterator[CatalogueEntry]:
         """Every row, or those with these SKUs, in a stable order, with what is remembered."""
         ...
 

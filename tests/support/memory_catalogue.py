@@ -10,7 +10,8 @@ import msgspec
 
 from support.memory_ledger import MemoryLedger
 from trueup.domain.package import OutlineRow, PackageRow
-from trueup.ports import CatalogueEntry
+from trueup.domain.records import ACTIVE, KINDS_OF, Binding, RemoteRecord, Slot, TargetName
+from trueup.ports import CatalogueEntry, Glance
 
 _BLANK: dict[str, Any] = {field.name: None for field in msgspec.structs.fields(PackageRow)}
 _OUTLINE = [field.name for field in msgspec.structs.fields(OutlineRow)]
@@ -55,16 +56,52 @@ class MemoryCatalogue:
         for row in self._ordered():
             yield OutlineRow(**{name: getattr(row, name) for name in _OUTLINE})
 
-    def entries(self, skus: Collection[str] = ()) -> Iterator[CatalogueEntry]:
+    def entries(
+        self, skus: Collection[str] = (), glance: Glance | None = None
+    ) -> Iterator[CatalogueEntry]:
         wanted = {sku.strip().casefold() for sku in skus}
         for row in self._ordered():
             if not wanted or (row.sku or "").strip().casefold() in wanted:
                 raw = msgspec.json.encode(row) + self._salt
                 states = self.ledger.states([row.id]).get(row.id, {})
-                yield CatalogueEntry(row, blake2b(raw, digest_size=16).hexdigest(), states)
+                revision = blake2b(raw, digest_size=16).hexdigest()
+                yield CatalogueEntry(row, revision, states, self._intact(row.id, glance))
+
+    def _intact(self, offering_id: str, glance: Glance | None) -> frozenset[TargetName]:
+        """Where the row has one record of each kind, as it was written and read back."""
+        if glance is None:
+            return frozenset()
+        seen = self.ledger.readings.get(glance.reading, {})
+        mine = [b for b in self.ledger.bound.values() if b.owner == offering_id]
+        found: set[TargetName] = set()
+        for target, kinds in KINDS_OF.items():
+            held = sorted(
+                (b for b in mine if b.key.kind.target is target), key=lambda b: b.key.kind
+            )
+            if [b.key.kind for b in held] == sorted(kinds) and all(
+                kind in glance.enforced for kind in kinds
+            ):
+                pairs = [(b, seen.get((b.key.kind, b.remote_id))) for b in held]
+                if all(record is not None and _whole(b, record, glance) for b, record in pairs):
+                    found.add(target)
+        return frozenset(found)
 
     def count(self) -> int:
         return len(self.rows)
 
     def _ordered(self) -> list[PackageRow]:
         return [self.rows[offering_id] for offering_id in sorted(self.rows)]
+
+
+def _whole(binding: Binding, record: RemoteRecord, glance: Glance) -> bool:
+    kind, applied = binding.key.kind, dict(binding.applied)
+    filled = glance.filled[kind]
+    return (
+        binding.slot is not Slot.DEVICE
+        and not binding.key.code.startswith("moved:")
+        and applied.get(ACTIVE[kind]) is True
+        and set(glance.enforced[kind]) <= applied.keys()
+        and all(record.fields.get(name) not in (None, "") for name in filled)
+        and {n: v for n, v in applied.items() if n not in filled}
+        == {n: v for n, v in record.fields.items() if n not in filled}
+    )

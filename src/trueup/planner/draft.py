@@ -33,7 +33,10 @@ from trueup.planner.screen import device_finding, duplicate_finding, screen
 
 @dataclass(slots=True)
 class ProductDraft:
-    """One product that is looked at: why, what was found, and what it needs."""
+    """One product that is looked at: why, what was found, and what it needs.
+
+    One that is `still` is known to agree without being compared.
+    """
 
     offering_id: str
     sku: str
@@ -45,6 +48,7 @@ class ProductDraft:
     findings: list[Finding] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     unread: Mapping[TargetName, str] = field(default_factory=dict)
+    still: bool = False
 
     def blocks(self, target: TargetName) -> Finding | None:
         """The finding that keeps the product away from a target; one about money first."""

@@ -17,10 +17,11 @@ from psycopg_pool import ConnectionPool
 
 from trueup.domain.errors import CatalogueError
 from trueup.domain.package import OutlineRow, PackageRow
-from trueup.domain.records import TargetName
+from trueup.domain.records import ACTIVE, TargetName
 from trueup.domain.states import ProductState
-from trueup.ports import CatalogueEntry
+from trueup.ports import CatalogueEntry, Glance
 from trueup.postgres.catalogue_source import OUTLINE, CatalogueSource
+from trueup.postgres.queries import load_queries
 
 _T = TypeVar("_T", bound=PackageRow | OutlineRow)
 
@@ -35,14 +36,17 @@ _SKUS: Final = sql.SQL("select json_build_array(q.id, q.sku) from ({rows}) as q"
 _ENTRIES: Final = sql.SQL("""
     select row_to_json(q),
            case when crm.target is not null then json_build_object({crm}) end,
-           case when billing.target is not null then json_build_object({billing}) end
+           case when billing.target is not null then json_build_object({billing}) end,
+           {targets}
     from ({rows}) as q
     left join trueup.product_state as crm
         on crm.offering_id = q.id and crm.target = 'crm'
     left join trueup.product_state as billing
         on billing.offering_id = q.id and billing.target = 'billing'
+    {intact}
     {some}
     order by q.id""")
+_INTACT: Final = load_queries("intact")["intact"]
 _STATE_COLUMNS: Final = {"standing": "status", "revision": "row_revision"}
 _STATE_FIELDS: Final = (
     "standing",
@@ -55,6 +59,14 @@ _STATE_FIELDS: Final = (
     "quarantined",
     "last_error",
 )
+
+# How the intact targets of a row are written: one set each, for a million rows.
+_TARGETS: Final = {
+    b"": frozenset[TargetName](),
+    b"crm": frozenset({TargetName.CRM}),
+    b"billing": frozenset({TargetName.BILLING}),
+    b"crm,billing": frozenset(TargetName),
+}
 
 _AMOUNTS: Final = ("price", "base_price_zar", "promotion_price")
 
@@ -109,25 +121,31 @@ class PostgresCatalogue:
         for line in self._lines(query):
             yield _decode(_outline, line)
 
-    def entries(self, skus: Collection[str] = ()) -> Iterator[CatalogueEntry]:
+    def entries(
+        self, skus: Collection[str] = (), glance: Glance | None = None
+    ) -> Iterator[CatalogueEntry]:
         """Every row, or those with these SKUs (trimmed, case-folded), in order of id.
 
-        The rows are those of one moment. Raises `CatalogueError` naming the column that is missing,
-        or the row and the column that cannot be read.
+        The rows are those of one moment, with what a glance at a reading tells. Raises
+        `CatalogueError` naming the column that is missing, or the row and the column that cannot
+        be read.
         """
         query = _ENTRIES.format(
             rows=self._source.select(),
             crm=_state_document("crm"),
             billing=_state_document("billing"),
+            targets=sql.SQL("null" if glance is None else "intact.targets"),
+            intact=_join_intact(glance),
             some=self._only(skus),
         )
-        for line in self._lines(query):
-            row, crm, billing = line.split(_COLUMN.encode())
+        for line in self._lines(query, whole=glance is not None):
+            row, crm, billing, intact = line.split(_COLUMN.encode())
             states = {TargetName.CRM: crm, TargetName.BILLING: billing}
             yield CatalogueEntry(
                 _finite(_decode(_row, row)),
                 blake2b(row + self._salt, digest_size=_DIGEST_BYTES).hexdigest(),
                 {target: _state.decode(text) for target, text in states.items() if text},
+                _TARGETS[intact],
             )
 
     def offering_ids(self, skus: Collection[str]) -> dict[str, list[str]]:
@@ -146,13 +164,19 @@ class PostgresCatalogue:
         ids = sorted({i for found in self.offering_ids(skus).values() for i in found})
         return sql.SQL("where q.id = any({}::uuid[])").format(sql.Literal(ids))
 
-    def _lines(self, query: sql.Composable) -> Iterator[bytes]:
-        """The rows of a query as COPY sends them, one at a time, without the line's end."""
+    def _lines(self, query: sql.Composable, *, whole: bool = True) -> Iterator[bytes]:
+        """The rows of a query as COPY sends them, one at a time, without the line's end.
+
+        Unless the `whole` answer is wanted, the first rows come at once: along the key, unsorted.
+        """
         with self._pool.connection() as connection:
             self._source.check(connection)
             with connection.transaction(), connection.cursor() as cursor:
                 # A digest over a row must not depend on the zone in which its times are written.
                 connection.execute("set local time zone 'UTC'")
+                if not whole:
+                    connection.execute("set local enable_sort = off")
+                    connection.execute("set local enable_hashjoin = off")
                 with cursor.copy(_COPY.format(query=query)) as copy:
                     for line in copy:
                         yield bytes(line).rstrip(b"\n")
@@ -165,6 +189,22 @@ def _state_document(alias: str) -> sql.Composable:
         column = sql.Identifier(alias, _STATE_COLUMNS.get(name, name))
         parts.extend((sql.Literal(name), column))
     return sql.SQL(", ").join(parts)
+
+
+def _join_intact(glance: Glance | None) -> sql.Composable:
+    if glance is None:
+        return sql.SQL("")
+    fields = [
+        sql.SQL("({}, {}, {}::text[], {}::text[])").format(
+            sql.Literal(kind.value),
+            sql.Literal(ACTIVE[kind]),
+            sql.Literal(list(names)),
+            sql.Literal(list(glance.filled[kind])),
+        )
+        for kind, names in glance.enforced.items()
+    ]
+    query = _INTACT.format(fields=sql.SQL(", ").join(fields), reading=sql.Literal(glance.reading))
+    return sql.SQL("left join ({}) as intact on intact.id = q.id").format(query)
 
 
 def _key_of(sku: str) -> str:

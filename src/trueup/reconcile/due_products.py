@@ -14,7 +14,8 @@ from trueup.planner.census import Census
 from trueup.planner.draft import ProductDraft, read_draft
 from trueup.planner.due import Due, DueRules, due_at
 from trueup.planner.reading import clean_sku, key_of, read_lifecycle
-from trueup.ports import CatalogueEntry
+from trueup.planner.still import full_revision, stands_still
+from trueup.ports import CatalogueEntry, Glance
 from trueup.reconcile.scope import Scope, Workshop
 
 RUNS_UNTIL_GONE = 2  # a row is withdrawn when it is missing in two consecutive runs
@@ -43,9 +44,14 @@ class DueProducts:
                 break
         return tuple(target for target in self._scope.targets if target in needed)
 
-    def drafts(self, unread: Mapping[TargetName, str]) -> Iterator[ProductDraft]:
-        """Every due product that wants something, read and with its first findings."""
-        entries = self._shop.catalogue.entries(self._scope.skus)
+    def drafts(
+        self, unread: Mapping[TargetName, str], glance: Glance | None = None
+    ) -> Iterator[ProductDraft]:
+        """Every due product that wants something, read and with its first findings.
+
+        Those that stand still, as far as a glance tells, are not read.
+        """
+        entries = self._shop.catalogue.entries(self._scope.skus, glance)
         found = (d for entry in entries if (d := self._draft(entry, unread)) is not None)
         return islice(found, self._scope.limit)
 
@@ -66,15 +72,21 @@ class DueProducts:
     ) -> ProductDraft | None:
         if not self._scope.includes(entry.states):
             return None
+        row, name = entry.row, (entry.row.name or "").strip()
+        revision = full_revision(entry.revision, name, self._census)
         due: dict[TargetName, Due] = {}
         for target in self._scope.targets:
-            why = due_at(entry.states, entry.revision, self._rules, target)
+            why = due_at(entry.states, revision, self._rules, target)
             if why is not None:
                 due[target] = why
         if not due:
             return None
-        row, name = entry.row, (entry.row.name or "").strip()
-        draft = ProductDraft(row.id, clean_sku(row.sku), name, entry.revision, due, entry.states)
+        draft = ProductDraft(row.id, clean_sku(row.sku), name, revision, due, entry.states)
+        if stands_still(
+            row, revision, due, entry.states, entry.intact, self._census, self._started
+        ):
+            draft.still = True
+            return draft
         draft.unread = {target: text for target, text in unread.items() if target in due}
         wanted = read_draft(row, draft, self._shop.rules, self._census, self._started)
         return draft if wanted else None

@@ -23,7 +23,9 @@ from trueup.planner.diff import compare_record
 from trueup.planner.draft import Drafter, ProductDraft
 from trueup.planner.estimate import count_requests
 from trueup.planner.identity import Identity
+from trueup.planner.mapping import Policy
 from trueup.planner.project import Projector, retiring
+from trueup.ports import Glance
 from trueup.reconcile.due_products import DueProducts
 from trueup.reconcile.scope import Scope, Workshop
 
@@ -189,7 +191,8 @@ class _Comparer:
         """Compare everything that is due."""
         self._shop.watcher.phase("comparing")
         unread = {name: error.message for name, error in self._result.stopped.items()}
-        for drafts in parts(due.drafts(unread), PART):
+        moved = self._pass_over(due.drafts(unread, self._glance()))
+        for drafts in parts(moved, PART):
             self._compare_part(drafts)
         reachable = [d for d in due.gone() if self._schemas]
         for draft in reachable:
@@ -199,6 +202,39 @@ class _Comparer:
         if TargetName.BILLING in self._schemas and not (scope.skus or scope.limit):
             self._result.leftovers += self._unused_devices()
         self._settle_conflicts()
+
+    def _glance(self) -> Glance | None:
+        """What a record that was read is compared by as a whole; None where nothing was read."""
+        if not self._schemas:
+            return None
+        rules = {
+            kind: [r for r in self._shop.mapping.rules[kind] if schema.has(kind, r.field)]
+            for schema in self._schemas.values()
+            for kind in schema.kinds
+        }
+        enforced = {
+            k: [r.field for r in of if r.policy is Policy.ENFORCE] for k, of in rules.items()
+        }
+        filled = {k: [r.field for r in of if r.policy is Policy.FILL] for k, of in rules.items()}
+        return Glance(self._reading, enforced, filled)
+
+    def _pass_over(self, drafts: Iterator[ProductDraft]) -> Iterator[ProductDraft]:
+        """The products that must be compared; those that stand still agree."""
+        still: list[ProductDraft] = []
+        for draft in drafts:
+            if not draft.still:
+                yield draft
+                continue
+            still.append(draft)
+            if len(still) == PART:
+                self._agree(still)
+                still = []
+        self._agree(still)
+
+    def _agree(self, drafts: list[ProductDraft]) -> None:
+        self._result.looked += len(drafts)
+        self._result.agreed += len(drafts)
+        self._on_agreed(drafts)
 
     def _settle_conflicts(self) -> None:
         result = self._result
@@ -214,11 +250,10 @@ class _Comparer:
         part = self._drafter.desire(drafts, bindings)
         remotes = ledger.candidates(self._reading, [r for _, r in part.desired], bindings)
         self._drafter.compare(part, remotes, bindings, self._intents)
-        agreed = [draft for draft in drafts if draft.agrees]
-        self._result.looked += len(drafts)
-        self._result.agreed += len(agreed)
-        self._result.drafts += [draft for draft in drafts if not draft.agrees]
-        self._on_agreed(agreed)
+        needy = [draft for draft in drafts if not draft.agrees]
+        self._result.looked += len(needy)
+        self._result.drafts += needy
+        self._agree([draft for draft in drafts if draft.agrees])
 
     def _shared_devices(self, drafts: Iterable[ProductDraft]) -> list[RecordKey]:
         return [
