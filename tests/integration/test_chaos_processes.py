@@ -19,7 +19,7 @@ def test_the_second_run_finds_the_lock_taken_and_does_nothing(database_url: str)
     """It exits with 75 and sends no request; the first one is not disturbed."""
     with open_site(database_url, products=6, options={"latency": 0.02}) as site:
         second_create = {"service": "billing", "method": "POST", "nth": 2}
-        site.console.weather({"match": second_create, "do": "slow", "seconds": 8})
+        site.console.weather({"match": second_create, "do": "slow", "seconds": 4})
         with program("run", "--json", env=site.env, cwd=site.folder) as first:
             wait_until_writing(site)
             second = site.call("run", "--json")
