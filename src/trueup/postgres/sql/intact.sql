@@ -4,14 +4,15 @@
 -- in what is only filled. A record that was read twice makes its offering doubtful, and so does
 -- one binding too many.
 select owner::uuid as id,
-       concat_ws(',',
+       -- COPY writes an empty text in quotes, and null as nothing.
+       nullif(concat_ws(',',
            case when count(*) filter (where kind = 'crm_product') = 1
                  and bool_and(same) filter (where kind = 'crm_product') then 'crm' end,
            case when count(*) filter (where kind = 'billing_product') = 1
                  and count(*) filter (where kind = 'billing_plan') = 1
                  and count(*) filter (where kind = 'billing_item') = 1
                  and bool_and(same) filter (where kind <> 'crm_product') then 'billing' end
-       ) as targets
+       ), '') as targets
 from (
     select owner, kind, sound and full_enough and held.digest = seen.digest as same
     from (
