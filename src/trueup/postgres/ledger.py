@@ -125,6 +125,8 @@ class PostgresLedger:
             connection.transaction(),
             connection.cursor("missing_owners") as cursor,
         ):
+            # All of it is wanted: a plan for the first rows would look a million owners up singly.
+            connection.execute("set local cursor_tuple_fraction = 1")
             cursor.itersize = _PIECE
             found = ((int(row[0]), to_binding(row[1:])) for row in cursor.execute(query))
             for owner, group in groupby(found, key=lambda pair: pair[1].owner):
