@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from support.zoho import a_create, an_update, journal_of, nobody
-from support.zoho_world import (
+from support.zoho_organisation import (
     CRM,
     FREE,
     ITEM,
