@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Group
 
 from trueup import __version__
+from trueup.cli.output import complain
 from trueup.domain.errors import DatabaseUnavailableError, TrueupError
 
 _EPILOGUE = """Exit codes: 0 done, 1 something failed or differs, 2 wrong usage or
@@ -108,9 +109,7 @@ def _refuse(given: Sequence[str], message: str, remedy: str, code: int) -> int:
     """Say what is wrong and what to do; as JSON too where JSON was asked for."""
     if "--json" in given:
         print(json.dumps({"error": message, "remedy": remedy}))  # noqa: T201 (the document asked for)
-    print(f"trueup: {message}", file=sys.stderr)  # noqa: T201 (the last word of a command)
-    if remedy:
-        print(f"  → {remedy}", file=sys.stderr)  # noqa: T201 (the same)
+    complain(message, remedy)
     return code
 
 

@@ -51,6 +51,12 @@ def heading(text: str) -> None:
     say(text, "bold")
 
 
+def complain(message: str, remedy: str) -> None:
+    """The last word of a command that failed, on stderr: what is wrong and what to do."""
+    lines = [f"trueup: {message}", *([f"  → {remedy}"] if remedy else [])]
+    sys.stderr.write("\n".join(lines) + "\n")
+
+
 def print_json(document: Any) -> None:
     """The one JSON document of a command."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=_plain) + "\n")

@@ -33,6 +33,11 @@ class Drawn:
     plan: Plan
     stopped: tuple[TargetStoppedError, ...] = ()
 
+    @property
+    def trouble(self) -> TargetStoppedError | None:
+        """What stopped a target; of two, the one that a person must mend."""
+        return max(self.stopped, key=lambda error: error.exit_code, default=None)
+
 
 def draw(
     app: App, scope: Scope, *, max_products: int | None = None, trust_smaller: bool = False
@@ -53,8 +58,19 @@ def draw(
     return Drawn(plan, tuple(seen.stopped.values()))
 
 
-def show_plan(plan: Plan, *, findings: bool = True) -> None:
-    """A plan as text: findings, changes with before and after, counts, estimate."""
+def drawn_as_json(drawn: Drawn) -> dict[str, Any]:
+    """The one document of a plan; `error` and `remedy` where a target could not be read."""
+    document = drawn.plan.as_json()
+    if drawn.trouble is None:
+        return document
+    return {**document, "error": drawn.trouble.message, "remedy": drawn.trouble.remedy}
+
+
+def show_plan(plan: Plan, *, findings: bool = True, whole: bool = True) -> None:
+    """A plan as text: findings, changes with before and after, counts, estimate.
+
+    Not `whole`: a target could not be read, so that no changes there mean nothing.
+    """
     if plan.findings and findings:
         output.heading("Findings")
         for finding in plan.findings:
@@ -71,7 +87,7 @@ def show_plan(plan: Plan, *, findings: bool = True) -> None:
         output.say(
             f"… and {len(plan.changes) - len(shown)} more; --out FILE or a pipe shows all", "dim"
         )
-    _show_counts(plan)
+    _show_counts(plan, whole=whole)
 
 
 _COLOURS = {
@@ -82,14 +98,25 @@ _COLOURS = {
 }
 
 
-def _show_counts(plan: Plan) -> None:
+def _verdict_of_empty(plan: Plan, *, whole: bool) -> tuple[str, str]:
+    """What an empty plan means, and its style: only what was compared can agree."""
+    if not whole:
+        return "Cannot tell: not everything could be read.", "bold red"
+    if not plan.looked:
+        return "Nothing is due, so nothing was compared; `trueup drift` compares it all.", "bold"
+    if any(finding.blocks for finding in plan.findings):
+        return "Nothing to do, but some rows wait for a correction.", "bold yellow"
+    return "Nothing to do: both targets agree with the catalogue.", "bold green"
+
+
+def _show_counts(plan: Plan, *, whole: bool) -> None:
     output.heading("Plan")
     rows = [
         (target.value, *(counts[action] for action in Action))
         for target, counts in count_actions(plan.changes).items()
     ]
     if plan.empty:
-        output.say("Nothing to do: both targets agree with the catalogue.", "bold green")
+        output.say(*_verdict_of_empty(plan, whole=whole))
     else:
         output.table(("target", *(f"#{action.value}" for action in Action)), rows)
     held = sum(1 for f in plan.findings if f.held)

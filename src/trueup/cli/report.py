@@ -69,6 +69,8 @@ def show_report(report: Report) -> None:
     _show_troubles(report)
     output.heading(f"Run {run.run_id}")
     words, style = _WORDS[run.state]
+    if run.state is RunState.SUCCEEDED and not run.summary.get("totalCandidates"):
+        words = "Nothing was due, so nothing was compared; `trueup drift` compares it all."
     if run.state is RunState.SUCCEEDED and run.summary.get("deferred"):
         words = "Done as far as the limit of products goes."
     output.say(words, style)

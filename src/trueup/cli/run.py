@@ -162,7 +162,7 @@ def drift(
         order = Order(scope, Trigger.REPAIR, bounded=False)
         result = _carry_out(app, order) if repair else draw(app, scope)
     code = _conclude(result, json=json)
-    if repair or result.plan.empty:
+    if repair or code or result.plan.empty:
         return code
     if not json:
         output.say("→ `trueup drift --repair` corrects this", "cyan")
@@ -259,7 +259,7 @@ def _carry_out(app: App, order: Order) -> Report:
 def _conclude(result: Report | Drawn, *, json: bool) -> int:
     """Show a finished run or a plan; returns the exit code. The progress display is gone by now.
 
-    A plan for which a target could not be read is shown first; then its error is raised.
+    A plan for which a target could not be read is shown as far as it goes, with why.
     """
     from trueup.cli.planning import Drawn
     from trueup.cli.report import exit_code
@@ -269,17 +269,21 @@ def _conclude(result: Report | Drawn, *, json: bool) -> int:
         _show(result, json=json)
     if not isinstance(result, Drawn):
         return exit_code(result)
-    for error in result.stopped:
-        raise error
-    return 0
+    if result.trouble is None:
+        return 0
+    output.complain(result.trouble.message, result.trouble.remedy)
+    return result.trouble.exit_code
 
 
 def _show(result: Report | Drawn, *, json: bool) -> None:
-    from trueup.cli.planning import Drawn, show_plan
+    from trueup.cli.planning import Drawn, drawn_as_json, show_plan
     from trueup.cli.report import report_as_json, show_report
 
     if isinstance(result, Drawn):
-        output.print_json(result.plan.as_json()) if json else show_plan(result.plan)
+        if json:
+            output.print_json(drawn_as_json(result))
+        else:
+            show_plan(result.plan, whole=result.trouble is None)
     else:
         output.print_json(report_as_json(result)) if json else show_report(result)
 

@@ -29,6 +29,10 @@ MAX_PATIENCE: Final = 10 * 86_400.0
 # Ten access tokens in ten minutes are allowed; two are left to people (zoho-facts §1.4).
 TOKEN_LIMIT: Final = 8
 TOKEN_WINDOW: Final = 600.0
+_OAUTH_REMEDY = (
+    f"Wait: Zoho gives few tokens, so at most {TOKEN_LIMIT} are asked for in"
+    f" {TOKEN_WINDOW / 60:.0f} minutes, and refused credentials use them up too"
+)
 # A caller whose slot went by asks again with its ticket. Where the answer was long under way, not
 # for ever: a link that is always slow delays every call alike and so keeps their distances.
 LATE_RETRIES: Final = 2
@@ -253,5 +257,7 @@ def _paused(target: str, answer: _Answer) -> PausedError:
     else:
         message = "too many requests are in flight"
     return PausedError(
-        f"{message}, until {until:%Y-%m-%d %H:%M:%S %Z}" if until else message, until
+        f"{message}, until {until:%Y-%m-%d %H:%M:%S %Z}" if until else message,
+        until,
+        _OAUTH_REMEDY if target == "oauth" else "",
     )

@@ -22,6 +22,7 @@ TOKEN_PATH = "/oauth/v2/token"  # noqa: S105 - a path
 # One answer came without `expires_in` (zoho-facts §1.2).
 DEFAULT_LIFE = 3600.0
 _ATTEMPTS = 3
+_REMEMBERED = 60.0  # seconds: both targets ask in one run, and a person mends nothing meanwhile
 _WRONG_REGION = "or ZOHO_REGION is not the data centre where it was made"
 
 
@@ -63,6 +64,7 @@ class Authenticator:
         self._clock = clock
         self._backoff = Backoff(rng)
         self._patience = patience
+        self._refused: tuple[float, CredentialsError] | None = None
 
     def mint(self) -> MintedToken:
         """A new access token from the refresh token; no `redirect_uri` (zoho-facts §1.2).
@@ -70,8 +72,20 @@ class Authenticator:
         Raises `CredentialsError` naming the variable at fault, `PausedError` after starting the
         cooldown when the endpoint refuses for too many requests, `TargetDownError` without answer.
         """
-        reply = self._ask("refresh_token", refresh_token=self._credentials.refresh_token)
+        self._recall_refusal()
+        try:
+            reply = self._ask("refresh_token", refresh_token=self._credentials.refresh_token)
+        except CredentialsError as error:
+            self._refused = (self._clock.monotonic(), error)
+            raise
         return self._token(reply)
+
+    def _recall_refusal(self) -> None:
+        """What was refused a moment ago is not asked again: each try costs one of few tokens."""
+        if self._refused is not None:
+            at, error = self._refused
+            if self._clock.monotonic() - at < _REMEMBERED:
+                raise CredentialsError(error.message, error.remedy)
 
     def exchange(self, code: str) -> Grant:
         """A refresh token for a grant code, which lives about a minute and works once."""

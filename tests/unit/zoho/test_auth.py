@@ -140,3 +140,15 @@ def test_nothing_shows_a_secret() -> None:
         z.door.authenticator.mint()
     said = f"{grant!r} {CREDENTIALS!r} {caught.value!r} {caught.value.remedy} {z.events!r}"
     assert not any(secret in said for secret in (SECRET, TOKEN, REFRESH, "1000.new", "1000.code"))
+
+
+def test_a_refusal_is_remembered_for_a_minute() -> None:
+    """Both targets ask within one run; a process that lives on asks again later."""
+    refused = httpx2.Response(400, json={"error": "invalid_client"})
+    z, asked = answering(refused, a_token())
+    for _ in range(2):
+        with pytest.raises(CredentialsError, match="client id"):
+            z.door.authenticator.mint()
+    assert len(asked) == 1
+    z.clock.sleep(61)
+    assert z.door.authenticator.mint().value == TOKEN
