@@ -169,7 +169,10 @@ class Ledger(Protocol):
         ...
 
     def missing_owners(self) -> Iterator[tuple[str, int, list[Binding]]]:
-        """Bound offerings that the catalogue no longer has: id, runs missed before, bindings."""
+        """Offerings with records, that the catalogue no longer has: id, runs missed, bindings.
+
+        A create whose outcome is not known counts: its binding has no remote id.
+        """
         ...
 
     def note_absences(self, run_id: str, fence: Fence) -> None:

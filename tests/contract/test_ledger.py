@@ -359,6 +359,19 @@ class TestStandings:
 
 
 class TestAbsences:
+    def test_a_create_of_unknown_outcome_belongs_to_its_owner(
+        self, bench: Bench, fence: Fence
+    ) -> None:
+        """A row that vanishes after its create was killed may have left a record on sale."""
+        plan = a_change(key("A", PLAN), owner=P1, slot=Slot.PLAN, action=Action.CREATE)
+        bench.ledger.intend([plan], "r1", fence)
+        bench.remove_product(P1)
+        bench.ledger.note_absences("r2", fence)
+
+        [(owner, missed, [pending])] = list(bench.ledger.missing_owners())
+        assert (owner, missed) == (P1, 1)
+        assert pending == Binding(plan.key, Slot.PLAN, "", P1, plan.sku, {})
+
     def test_missing_owners_are_counted_once_a_run(self, bench: Bench, fence: Fence) -> None:
         """An offering that comes back starts anew."""
         for code, owner in (("A", P1), ("B", P2)):

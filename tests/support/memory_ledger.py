@@ -43,6 +43,7 @@ def _key_of(text: str) -> str:
 class _OpenIntent:
     intent: Intent
     run_id: str
+    change: Change
     lost: bool = False
 
 
@@ -100,7 +101,8 @@ class MemoryLedger:
     def missing_owners(self) -> Iterator[tuple[str, int, list[Binding]]]:
         for owner in self._missing():
             missed, _ = self.absences.get(owner, (0, ""))
-            yield owner, missed, [b for b in self._bindings() if b.owner == owner]
+            bound = [b for b in self._bindings() if b.owner == owner]
+            yield owner, missed, bound + [b for b in self._pending() if b.owner == owner]
 
     def note_absences(self, run_id: str, fence: Fence) -> None:
         self._check(fence)
@@ -153,7 +155,7 @@ class MemoryLedger:
             if change.action is Action.CREATE:
                 name = str(change.after.get(NAME[change.key.kind]) or "")
                 intent = Intent(change.key, name, change.namesakes)
-                self.open[change.key] = _OpenIntent(intent, run_id)
+                self.open[change.key] = _OpenIntent(intent, run_id, change)
 
     def record(self, outcomes: Sequence[Outcome], run_id: str, fence: Fence) -> None:
         self._check(fence)
@@ -210,7 +212,13 @@ class MemoryLedger:
         return sorted(self.bound.values(), key=lambda b: (b.key.kind.value, b.key.code))
 
     def _missing(self) -> list[str]:
-        return sorted({b.owner for b in self.bound.values() if b.owner} - self.catalogue)
+        owned = [*self.bound.values(), *self._pending()]
+        return sorted({b.owner for b in owned if b.owner} - self.catalogue)
+
+    def _pending(self) -> list[Binding]:
+        """What creates of unknown outcome may have made."""
+        changes = [known.change for known in self.open.values()]
+        return [Binding(c.key, c.slot, "", c.owner, c.sku, {}) for c in changes]
 
     def _could_be(
         self, record: RemoteRecord, wanted: DesiredRecord, seen: Collection[RemoteRecord]

@@ -118,7 +118,10 @@ class PostgresLedger:
         return [to_binding(row) for row in self._rows("shared_bindings", {})]
 
     def missing_owners(self) -> Iterator[tuple[str, int, list[Binding]]]:
-        """Bound offerings that the catalogue no longer has: id, runs missed before, bindings."""
+        """Offerings with records, that the catalogue no longer has: id, runs missed, bindings.
+
+        A create whose outcome is not known counts: its binding has no remote id.
+        """
         query = _SQL["missing_owners"].format(catalogue_ids=self._ids)
         with (
             self._pool.connection() as connection,

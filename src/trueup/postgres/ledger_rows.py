@@ -131,6 +131,9 @@ def intent_values(change: Change) -> dict[str, Any]:
         "name": name,
         "name_key": key_of(name),
         "namesakes": sorted(change.namesakes),
+        "slot": change.slot.value,
+        "owner": change.owner,
+        "sku": clean(change.sku),
     }
 
 

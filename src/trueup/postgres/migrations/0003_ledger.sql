@@ -47,11 +47,20 @@ create table trueup.intent (
     name      text not null,
     name_key  text not null,
     namesakes text[] not null default '{}',
+    slot      text not null,
+    owner     text not null,
+    sku       text not null,
     lost      boolean not null default false,
     run_id    text not null,
     sent_at   timestamptz not null default clock_timestamp(),
     primary key (kind, code)
 );
+
+-- What an offering has, or may have: its bindings, and creates whose outcome is not known.
+create view trueup.owned as
+select kind, code, slot, remote_id, owner, sku, applied from trueup.binding where owner <> ''
+union all
+select kind, code, slot, '', owner, sku, '{}' from trueup.intent where owner <> '';
 
 -- Every change that was tried: `deltas` is {"field": [before, after]}.
 create table trueup.change_history (
@@ -167,13 +176,15 @@ set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 begin
     perform trueup.require_lease(p_lease, p_epoch);
-    insert into trueup.intent (kind, code, name, name_key, namesakes, run_id)
-    select distinct on (kind, code) kind, code, name, name_key, namesakes, p_run
+    insert into trueup.intent (kind, code, name, name_key, namesakes, slot, owner, sku, run_id)
+    select distinct on (kind, code)
+           kind, code, name, name_key, namesakes, slot, owner, sku, p_run
     from jsonb_populate_recordset(null::trueup.intent, p_intents)
     order by kind, code
     on conflict (kind, code) do update
     set name = excluded.name, name_key = excluded.name_key, namesakes = excluded.namesakes,
-        lost = false, run_id = excluded.run_id, sent_at = excluded.sent_at;
+        slot = excluded.slot, owner = excluded.owner, sku = excluded.sku, lost = false,
+        run_id = excluded.run_id, sent_at = excluded.sent_at;
 end $$;
 
 create type trueup.outcome as (

@@ -75,19 +75,26 @@ where owner = '' and slot = 'device'
 order by kind, code
 
 -- name: missing_owners
+-- The owners alone first, along their index: the bindings themselves are wide.
+with gone as materialized (
+    select owner from trueup.owned
+    except
+    select id from ({catalogue_ids}) as alive (id)
+)
 select coalesce(absence.runs, 0), kind, code, slot, remote_id, owner, sku, applied::text
-from trueup.binding
-left join ({catalogue_ids}) as alive (id) on alive.id = owner
+from gone
+join trueup.owned using (owner)
 left join trueup.absence on absence.offering_id = owner
-where owner <> '' and alive.id is null
 order by owner, kind, code
 
 -- name: note_absences
 insert into trueup.absence as known (offering_id, runs, run_id)
-select distinct owner, 1, %(run_id)s
-from trueup.binding
-left join ({catalogue_ids}) as alive (id) on alive.id = owner
-where owner <> '' and alive.id is null
+select owner, 1, %(run_id)s
+from (
+    select owner from trueup.owned
+    except
+    select id from ({catalogue_ids}) as alive (id)
+) as gone
 on conflict (offering_id) do update
 set runs = known.runs + 1, run_id = excluded.run_id
 where known.run_id <> excluded.run_id
@@ -95,7 +102,7 @@ where known.run_id <> excluded.run_id
 -- name: forget_absences
 delete from trueup.absence
 where exists (select from ({catalogue_ids}) as alive (id) where alive.id = offering_id)
-   or not exists (select from trueup.binding where owner = offering_id)
+   or not exists (select from trueup.owned where owner = offering_id)
 
 -- name: intents
 select kind, code, name, namesakes from trueup.intent
