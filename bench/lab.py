@@ -75,21 +75,10 @@ class Zoho:
         found: list[dict[str, Any]] = self._console(f"records/{service}/{resource}")
         return found
 
-    def advance(self, seconds: float) -> None:
-        """Let emulated time pass at once."""
-        self._console("clock", {"advance": seconds})
-
-    def clear_faults(self) -> None:
-        """Good weather from now on."""
-        self._console("faults", method="DELETE")
-
-    def _console(self, path: str, body: Any = None, method: str = "") -> Any:
+    def _console(self, path: str) -> Any:
         url = f"{self.variables['ZOHO_API_URL']}/_emulator/{path}"
-        content = None if body is None else json.dumps(body).encode()
-        verb = method or ("GET" if body is None else "POST")
-        request = urllib.request.Request(url, content, method=verb)  # noqa: S310 (loopback)
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 (loopback)
-            return json.loads(answer.read() or b"null")
+        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 (loopback)
+            return json.loads(answer.read())
 
 
 class Lab:
