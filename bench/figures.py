@@ -14,8 +14,8 @@ SEPARATOR = "  "
 class Figure:
     """One number of one run.
 
-    `goal` is the most that is allowed, None where the specification asks for nothing; `against`
-    marks a number of somebody else's algorithm, shown for comparison.
+    `goal` is the most that is allowed, None where the specification asks for nothing; `note` says
+    in detail what the number is made of.
     """
 
     key: str

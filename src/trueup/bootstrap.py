@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from trueup import __version__
 from trueup.domain.errors import CredentialsError, DatabaseUnavailableError, UsageError
 from trueup.domain.records import Kind, TargetName
 from trueup.domain.runs import Trigger
@@ -121,7 +122,7 @@ class App:
             self.pool,
             table=settings.catalogue_table,
             columns=settings.columns,
-            digest_salt=f"{settings.mapping.digest()}/{settings.vat_basis}/{settings.vat_rate}",
+            digest_salt=revision_salt(settings),
         )
 
     @cached_property
@@ -283,6 +284,15 @@ def require_credentials(settings: Settings) -> None:
             "set them in the environment or in trueup.toml (`trueup auth url` starts the OAuth"
             " flow); to try without an account, start `trueup emulator`",
         )
+
+
+def revision_salt(settings: Settings) -> str:
+    """What a product's records are made from besides its row: with another, every row is due.
+
+    The version stands for our own reading of rows, which may change with a release.
+    """
+    own = (settings.mapping.digest(), settings.currency, settings.timezone)
+    return "/".join(map(str, (__version__, *own, settings.vat_basis, settings.vat_rate)))
 
 
 def new_run_id(trigger: Trigger, started: datetime) -> str:
