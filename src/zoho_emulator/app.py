@@ -89,7 +89,7 @@ class Emulator(Controls):
             if refusal is None or (rule is not None and not rule.carries_out):
                 response = self._answer(service, request, found, rule)
             else:
-                response, rule = self._throttle(_DIALECTS[service], refusal), None
+                response, rule = self._throttle(_DIALECTS[service], request, refusal), None
         except BaseException:
             self.world.limits.leave(service, heavy=heavy)
             raise
@@ -106,14 +106,15 @@ class Emulator(Controls):
         """The service's own answer, or the one that a fault puts in its place."""
         dialect = _DIALECTS[service]
         if rule is not None and not rule.carries_out:
-            return instead(rule, service, dialect) or dialect.internal_error()
+            return instead(rule, request, service, dialect) or dialect.broken()
         response = self._carry_out(service, request, found, rule)
-        return (rule and instead(rule, service, dialect)) or response
+        return (rule and instead(rule, request, service, dialect)) or response
 
-    def _throttle(self, dialect: Dialect, refusal: Refusal) -> Response:
+    def _throttle(self, dialect: Dialect, request: Request, refusal: Refusal) -> Response:
         """The refusal in the service's words; a client counts the wait in wall seconds."""
         wait = refusal.retry_after
-        return dialect.throttled(refusal.kind, None if wait is None else self.clock.wall(wait))
+        seconds = None if wait is None else self.clock.wall(wait)
+        return dialect.throttled(refusal.kind, seconds, request.path)
 
     def _carry_out(
         self, service: str, request: Request, found: Found | str | None, rule: Rule | None

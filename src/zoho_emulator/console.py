@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from zoho_emulator.controls import Controls, NoSuchRecordError
 from zoho_emulator.faults import FaultScriptError
+from zoho_emulator.oauth.tokens import ThrottledError
 from zoho_emulator.options import Options, OptionsError
 from zoho_emulator.wire import Request, Response
 
@@ -26,6 +27,8 @@ def answer(controls: Controls, request: Request) -> Response:
     """Carry out one console call; what is wrong with it is said as `{"error": …}`."""
     try:
         return Response.json(200, _carry_out(controls, request))
+    except ThrottledError:
+        return Response.json(400, {"error": "access_denied"})
     except NoSuchRecordError as error:
         return Response.json(404, {"error": str(error)})
     except (BadCallError, FaultScriptError, OptionsError) as error:

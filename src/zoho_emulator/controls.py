@@ -92,7 +92,10 @@ class Controls:
             return self.world.tokens.expire()
 
     def grant_code(self, scope: str | None = None) -> str:
-        """A fresh one-use grant code, as the self-client page of Zoho's console makes one."""
+        """A fresh one-use grant code, as the self-client page of Zoho's console makes one.
+
+        Raises `ThrottledError` after ten in ten minutes (zoho-facts §1.4).
+        """
         with self._lock:
             return self.world.tokens.mint_code(scope)
 

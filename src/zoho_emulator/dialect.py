@@ -28,8 +28,8 @@ class Dialect(Protocol):
     def method_not_allowed(self, method: str) -> Response:
         """The path exists, but not with this method."""
 
-    def throttled(self, kind: Throttle, retry_after: float | None) -> Response:
+    def throttled(self, kind: Throttle, retry_after: float | None, path: str = "") -> Response:
         """Too many requests; `retry_after` in seconds becomes a header when given."""
 
-    def internal_error(self) -> Response:
-        """The service broke."""
+    def broken(self, status: int = 500) -> Response:
+        """The service broke; `status` is 500 or above."""

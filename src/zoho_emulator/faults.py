@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from zoho_emulator.wire import Request
+from zoho_emulator.wire import JsonDocument, Request
 
 Kind = Literal[
     "refuse",
@@ -72,7 +72,8 @@ class Match(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class Rule(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One entry of a fault script. `seconds` are emulated, `retry_after` is sent as written.
 
-    `carried_out` overrides whether the request takes effect behind the fault.
+    `carried_out` overrides whether the request takes effect behind the fault; `body` is the whole
+    answer of a `refuse`, for one that has no words here.
     """
 
     do: Kind
@@ -82,6 +83,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     code: str | int | None = None
     retry_after: float | None = None
     carried_out: bool | None = None
+    body: JsonDocument | None = None
 
     @property
     def carries_out(self) -> bool:
@@ -186,6 +188,8 @@ def _trouble(rule: Rule) -> str:
         return "seconds is needed by the fault slow"
     if rule.seconds is not None and rule.seconds < 0:
         return f"seconds must not be negative, not {rule.seconds}"
+    if rule.body is not None and rule.do != "refuse":
+        return "body is for the fault refuse alone"
     if rule.do == "partial" and match.service in {"billing", "oauth"}:
         return "match.service must be crm: only CRM writes in batches"
     return ""

@@ -6,25 +6,25 @@ from collections.abc import Callable
 
 from zoho_emulator.dialect import Dialect
 from zoho_emulator.faults import Rule
-from zoho_emulator.oauth.dialect import denied, refused
-from zoho_emulator.wire import Reply, Response
+from zoho_emulator.refusals import refusal
+from zoho_emulator.wire import Reply, Request, Response
 
 _OK = 200
-_BAD_REQUEST = 400
+_SERVER_ERROR = 500
 _BAD_GATEWAY = 502
 _GATEWAY_PAGE = (
     "<html><head><title>{0}</title></head><body><h1>Zoho is busy ({0})</h1></body></html>"
 )
 
 
-def instead(rule: Rule, service: str, dialect: Dialect) -> Response | None:
+def instead(rule: Rule, request: Request, service: str, dialect: Dialect) -> Response | None:
     """The answer that a fault gives in place of the service's own; None when it gives none."""
     answers: dict[str, Callable[[], Response]] = {
-        "refuse": lambda: _refusal(rule, service),
+        "refuse": lambda: refusal(rule, service),
         "throttle": lambda: _with_status(
-            dialect.throttled("minute", rule.retry_after), rule.status
+            dialect.throttled("minute", rule.retry_after, request.path), rule.status
         ),
-        "server_error": lambda: _with_status(dialect.internal_error(), rule.status),
+        "server_error": lambda: dialect.broken(rule.status or _SERVER_ERROR),
         "error_html": lambda: _page(rule.status or _BAD_GATEWAY),
         "html_200": lambda: _page(_OK),
         "empty_204": lambda: Response(204),
@@ -46,26 +46,6 @@ def travel(rule: Rule | None, response: Response, wall: Callable[[float], float]
             return Reply(response, delay, "hang")
         case _:
             return Reply(response, delay)
-
-
-def _refusal(rule: Rule, service: str) -> Response:
-    """A refusal of the service's own kind (zoho-facts §1.5, §2.14, §3.8)."""
-    if service == "oauth":
-        if rule.status == _BAD_REQUEST:
-            return denied(_BAD_REQUEST, rule.retry_after)
-        return refused(str(rule.code or "invalid_code"))
-    status = rule.status or _BAD_REQUEST
-    if service == "billing":
-        code = str(rule.code)
-        number = int(code) if code.isdecimal() else 2
-        return Response.json(status, {"code": number, "message": "Invalid value passed."})
-    body = {
-        "code": str(rule.code or "INVALID_DATA"),
-        "details": {},
-        "message": "invalid data",
-        "status": "error",
-    }
-    return Response.json(status, body)
 
 
 def _page(status: int) -> Response:

@@ -291,3 +291,11 @@ def test_a_person_leaves_another_signature() -> None:
     record = account.read(record_id)
     assert record["Modified_By"]["name"] != record["Created_By"]["name"]
     assert record["Modified_Time"] > record["Created_Time"]
+
+
+def test_an_unknown_key_beside_the_records_is_refused() -> None:
+    """A misspelt `trigger` would let every workflow run (zoho-facts §2.3)."""
+    answer = CrmAccount().post([{"Product_Name": "Fibre"}], triggers=[])
+    assert (answer.status, document(answer)["details"]) == (400, {"api_name": "triggers"})
+    lenient = CrmAccount(unknown_fields="ignore").post([{"Product_Name": "Fibre"}], triggers=[])
+    assert lenient.status == 201

@@ -199,3 +199,35 @@ def test_the_transport_waits_or_runs_out_of_patience() -> None:
         with pytest.raises(httpx2.ReadTimeout):
             client.get(PATH, headers=headers, timeout=1)
         assert clock.monotonic() == 5
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "code", "status", "message"),
+    [
+        ("crm", "/crm/v8/org", "NO_PERMISSION", 403, "permission denied"),
+        ("crm", "/crm/v8/org", "AUTHENTICATION_FAILURE", 401, "Authentication failed"),
+        ("crm", "/crm/v8/org", "RECORD_LOCKED", 400, "invalid data"),
+        ("billing", PATH, 14, 401, "Invalid value passed for authtoken."),
+        ("billing", PATH, 3004, 400, "Invalid value passed."),
+    ],
+)
+def test_a_refusal_has_the_words_of_its_code(
+    service: str, path: str, code: str | int, status: int, message: str
+) -> None:
+    caller = an_emulator()
+    rule = {"match": {"service": service}, "do": "refuse", "code": code}
+    caller.emulator.add_faults([rule])
+    told, document = caller("GET", path)
+    assert (told, document["code"], document["message"]) == (status, code, message)
+
+
+def test_a_script_may_dictate_an_answer() -> None:
+    body = {"data": [{"code": "RECORD_LOCKED", "details": {}, "message": "", "status": "error"}]}
+    rule = {"do": "refuse", "status": 207, "retry_after": 7, "body": body}
+    caller = an_emulator()
+    caller.emulator.add_faults([rule])
+    reply = caller.emulator.handle(caller.request("PUT", "/crm/v8/Products", {})).response
+    assert (reply.status, json.loads(reply.body)) == (207, body)
+    assert reply.headers["retry-after"] == "7"
+    with pytest.raises(FaultScriptError, match="body is for the fault refuse alone"):
+        parse_script([rule | {"do": "slow", "seconds": 1}])

@@ -131,6 +131,12 @@ def _apply_pending(conn: psycopg.Connection) -> list[Applied]:
             conn.execute(migration.sql.encode())
         except (errors.LockNotAvailable, errors.InsufficientPrivilege):
             raise
+        except errors.DependentObjectsStillExist as error:
+            raise SchemaError(
+                f"{migration.name} replaces a function that something else is built on: "
+                f"{error.diag.message_detail or _first_line(error)}",
+                "Drop what depends on it, upgrade, then make it again on the new function.",
+            ) from error
         except psycopg.Error as error:
             raise SchemaError(
                 f"{migration.name} failed, nothing was changed: {_first_line(error)}",

@@ -8,7 +8,7 @@ from typing import NoReturn
 from zoho_emulator.dialect import Throttle
 from zoho_emulator.wire import Response, ServiceError
 
-_THROTTLES: Mapping[Throttle, tuple[int, str]] = {
+THROTTLES: Mapping[Throttle, tuple[int, str]] = {
     "minute": (
         44,
         (
@@ -28,7 +28,7 @@ _THROTTLES: Mapping[Throttle, tuple[int, str]] = {
         ),
     ),
 }
-_UNAUTHORISED = "You are not authorized to perform this operation"
+UNAUTHORISED = "You are not authorized to perform this operation"
 
 
 def failure(
@@ -52,15 +52,15 @@ class BillingDialect:
     """The framework's refusals in Billing's words."""
 
     def invalid_token(self) -> Response:
-        return failure(401, 57, _UNAUTHORISED)
+        return failure(401, 57, UNAUTHORISED)
 
     def missing_token(self) -> Response:
-        return failure(401, 57, _UNAUTHORISED)
+        return failure(401, 57, UNAUTHORISED)
 
     def scope_mismatch(self, scopes: Sequence[str]) -> Response:
         """Indistinguishable from a bad token by its code (§3.8)."""
         del scopes
-        return failure(401, 57, _UNAUTHORISED)
+        return failure(401, 57, UNAUTHORISED)
 
     def not_found(self, path: str) -> Response:
         del path
@@ -69,13 +69,14 @@ class BillingDialect:
     def method_not_allowed(self, method: str) -> Response:
         return failure(405, 37, f"The HTTP method {method} is not allowed for the requested URL")
 
-    def throttled(self, kind: Throttle, retry_after: float | None) -> Response:
-        code, message = _THROTTLES[kind]
+    def throttled(self, kind: Throttle, retry_after: float | None, path: str = "") -> Response:
+        del path
+        code, message = THROTTLES[kind]
         headers = {} if retry_after is None else {"retry-after": str(max(1, round(retry_after)))}
         return failure(429, code, message, headers)
 
-    def internal_error(self) -> Response:
-        return failure(500, 1000, "Internal error")
+    def broken(self, status: int = 500) -> Response:
+        return failure(status, 1000, "Internal error")
 
 
 DIALECT = BillingDialect()

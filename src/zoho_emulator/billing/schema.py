@@ -104,8 +104,9 @@ def _checked(field: Field, value: object, options: BillingOptions) -> Any:
 def _checked_text(field: Field, value: str) -> str:
     text = value.strip()
     if field.longest is not None and len(text) > field.longest:
-        message = f"Please ensure that the {field.name} has less than {field.longest} characters."
-        refuse(400, 15, message)
+        # Codes and names of plans have "fewer than 100", others "up to" (§3.4, §3.6).
+        most = 100 if field.longest == NAME_LENGTH else field.longest
+        refuse(400, 15, f"Please ensure that the {field.name} has less than {most} characters.")
     if field.choices and text not in field.choices:
         refuse_value(field.name)
     return text

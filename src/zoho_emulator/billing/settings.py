@@ -7,6 +7,7 @@ from zoho_emulator.billing.resource import answer
 from zoho_emulator.wire import JsonDocument, Request, Response
 from zoho_emulator.world import World
 
+_OLD_HOSTS = ("billing.zoho.", "subscriptions.zoho.")
 _NOBODY = "This user is not associated with the CompanyID/CompanyName:{}."
 
 
@@ -58,7 +59,12 @@ def organisation(world: World, _request: Request, organization_id: str) -> Respo
 
 
 def check_organisation(world: World, request: Request) -> None:
-    """The header (or `organization_id`) names this organisation, or nothing (zoho-facts §3.1)."""
+    """The header (or `organization_id`) names this organisation, or nothing (zoho-facts §3.1).
+
+    Billing's older hosts refuse everything with code 9.
+    """
+    if request.headers.get("host", "").startswith(_OLD_HOSTS):
+        refuse(400, 9, "Use the zohoapis domain for API requests")
     named = request.headers.get(
         "x-com-zoho-subscriptions-organizationid", request.query.get("organization_id", "")
     )

@@ -74,7 +74,7 @@ class BillingStore:
     def alike(self, resource: str, name: str, value: str) -> list[Record]:
         """Records with the same text in an indexed field, trimmed and without regard to case."""
         table = self._tables[resource]
-        return [table.records[held] for held in sorted(table.index[name, _fold(value)])]
+        return [table.records[held] for held in sorted(table.index.get((name, _fold(value)), ()))]
 
     def all(self, resource: str) -> list[Record]:
         """All records, oldest first."""
@@ -126,7 +126,10 @@ class BillingStore:
         table.version += 1
         for name in _INDEXED:
             if isinstance(before.get(name), str):
-                table.index[name, _fold(before[name])].discard(record.id)
+                holders = table.index[name, _fold(before[name])]
+                holders.discard(record.id)
+                if not holders:
+                    del table.index[name, _fold(before[name])]
             if isinstance(after.get(name), str):
                 table.index[name, _fold(after[name])].add(record.id)
 

@@ -19,6 +19,20 @@ if TYPE_CHECKING:
 MOST_RECORDS = 100  # zoho-facts §2.3
 _CREDIT_RECORDS = 10  # zoho-facts §2.13: one credit per ten records written
 _TRIGGERS = frozenset({"workflow", "approval", "blueprint", "pathfinder", "orchestration"})
+_KEYS = frozenset(
+    {
+        "data",
+        "trigger",
+        "wf_trigger",
+        "process",
+        "duplicate_check_fields",
+        "apply_feature_execution",
+        "skip_feature_execution",
+        "apply_validation_rule",
+        "apply_function_validation_rule",
+        "lar_id",
+    }
+)
 _EXTERNAL = re.compile(r"Products\.(\w+)")
 
 WriteOne = Callable[[Mapping[str, Any], str], JsonDocument]
@@ -47,8 +61,14 @@ def list_in(parent: object, key: str) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-def records_in(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The records of a write body, 1 to 100 of them (zoho-facts §2.3)."""
+def records_in(store: CrmStore, body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The records of a write body, 1 to 100 of them (zoho-facts §2.3).
+
+    What Zoho says to an unknown key beside them is not known; the worst case refuses it (§5).
+    """
+    strange = sorted(set(body) - _KEYS)
+    if strange and store.options.unknown_fields == "reject":
+        raise refusal(400, "INVALID_DATA", "invalid data", api_name=strange[0])
     if "data" not in body:
         raise wrapped_refusal(
             400, failure("MANDATORY_NOT_FOUND", "required field not found", {"api_name": "data"})

@@ -8,6 +8,12 @@ from zoho_emulator.crm.errors import failure
 from zoho_emulator.dialect import Throttle
 from zoho_emulator.wire import Response
 
+TOO_MANY = (
+    "Number of API requests for the 24 hour period is exceeded or the concurrency limit "
+    "of the user for the app is exceeded."
+)
+_AWAY = 503
+
 
 class CrmDialect:
     """The framework's refusals in CRM's words."""
@@ -37,19 +43,23 @@ class CrmDialect:
         text = "The http request method type is not a valid one"
         return Response.json(400, failure("INVALID_REQUEST_METHOD", text))
 
-    def throttled(self, kind: Throttle, retry_after: float | None) -> Response:
-        """Credits or concurrency exhausted: CRM does not say which (zoho-facts §2.13)."""
-        del kind
-        text = (
-            "Number of API requests for the 24 hour period is exceeded or the concurrency limit "
-            "of the user for the app is exceeded."
-        )
-        headers = {} if retry_after is None else {"retry-after": str(max(1, round(retry_after)))}
-        return Response.json(429, failure("TOO_MANY_REQUESTS", text), headers)
+    def throttled(self, kind: Throttle, retry_after: float | None, path: str = "") -> Response:
+        """Credits or concurrency exhausted: CRM does not say which (zoho-facts §2.13).
 
-    def internal_error(self) -> Response:
-        """The service broke."""
-        return Response.json(500, failure("INTERNAL_ERROR", "Internal Server Error"))
+        Search has a code of its own for it.
+        """
+        del kind
+        headers = {} if retry_after is None else {"retry-after": str(max(1, round(retry_after)))}
+        if path.endswith("/search"):
+            body = failure("RATE_LIMIT_EXCEEDED", "rate limit exceeded")
+            return Response.json(429, body, headers)
+        return Response.json(429, failure("TOO_MANY_REQUESTS", TOO_MANY), headers)
+
+    def broken(self, status: int = 500) -> Response:
+        """The service broke, or says that it is away for a while (zoho-facts §2.14)."""
+        if status == _AWAY:
+            return Response.json(status, failure("SERVICE_UNAVAILABLE", "service unavailable"))
+        return Response.json(status, failure("INTERNAL_ERROR", "Internal Server Error"))
 
 
 DIALECT = CrmDialect()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from zoho_emulator.crm.store import CrmStore
 
 MOST_PER_PAGE = 200
+_KEPT_TOKENS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,8 @@ def issue_token(
     """A token for what follows `page`, and its expiry as Zoho writes it."""
     expires = store.now() + timedelta(seconds=store.options.page_token_life)
     name = hashlib.sha256(store.ids.next().encode()).hexdigest()
+    if len(store.page_tokens) >= _KEPT_TOKENS:  # a long run must not fill the memory
+        del store.page_tokens[next(iter(store.page_tokens))]
     store.page_tokens[name] = PageToken(
         bound_to=binding(request),
         key=store.sort_key(page[-1], order.sort_by),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def insert(world: World, request: Request) -> Response:
     """`POST /Products`. A repeated call inserts again: no idempotency (zoho-facts §2.4)."""
-    records = records_in(body_of(request))
+    records = records_in(world.crm, body_of(request))
     external = external_field(world.crm, request)
 
     def write(given: Mapping[str, Any], path: str) -> JsonDocument:
@@ -38,7 +38,7 @@ def insert(world: World, request: Request) -> Response:
 
 def update(world: World, request: Request) -> Response:
     """`PUT /Products`: each record names its id, or its external value under X-EXTERNAL."""
-    records = records_in(body_of(request))
+    records = records_in(world.crm, body_of(request))
     external = external_field(world.crm, request)
     since = moment_header(request, "If-Unmodified-Since")
 
@@ -53,7 +53,7 @@ def update(world: World, request: Request) -> Response:
 
 def update_by_id(world: World, request: Request, record_id: str) -> Response:
     """`PUT /Products/{id}`; with X-EXTERNAL the path holds the external value (zoho-facts §2.6)."""
-    records = records_in(body_of(request))[:1]
+    records = records_in(world.crm, body_of(request))[:1]
     external = external_field(world.crm, request)
     since = moment_header(request, "If-Unmodified-Since")
     record = by_key(world.crm, record_id, external)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def upsert(world: World, request: Request) -> Response:
     """`POST /Products/upsert`: results add `action`, `duplicate_field` (zoho-facts §2.4)."""
     store, body = world.crm, body_of(request)
-    records = records_in(body)
+    records = records_in(store, body)
     checks = checked_fields(store, body.get("duplicate_check_fields"))
     external = external_field(store, request)
 

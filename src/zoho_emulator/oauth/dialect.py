@@ -40,12 +40,12 @@ class OAuthDialect:
     def method_not_allowed(self, method: str) -> Response:
         return Response.html(405, f"<html><body><h1>405 {method}</h1></body></html>")
 
-    def throttled(self, kind: Throttle, retry_after: float | None) -> Response:
-        del kind  # one refusal for all of them
+    def throttled(self, kind: Throttle, retry_after: float | None, path: str = "") -> Response:
+        del kind, path  # one refusal for all of them
         return denied(400, retry_after)
 
-    def internal_error(self) -> Response:
-        return Response.html(500, "<html><body><h1>Internal error</h1></body></html>")
+    def broken(self, status: int = 500) -> Response:
+        return Response.html(status, "<html><body><h1>Internal error</h1></body></html>")
 
 
 DIALECT = OAuthDialect()

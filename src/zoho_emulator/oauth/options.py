@@ -16,6 +16,7 @@ class OAuthOptions:
     """Token lives, limits and undocumented answers (zoho-facts §1.2-1.5). Times in seconds.
 
     `throttle_status` is 400 as observed, or 200 as one of Zoho's own texts states.
+    `refreshes` and `codes` are the most in `refresh_window`; None lifts the limit.
     `refused_counts`: a refused refresh prolongs the refusal (uncertain, hence the worst case).
     """
 
@@ -28,4 +29,5 @@ class OAuthOptions:
     refused_counts: bool = True
     throttle_status: int = 400
     refresh_tokens: int = 20
+    codes: int | None = 10
     code_life: int = 60

@@ -33,7 +33,7 @@ class RefreshToken:
 
 
 class ThrottledError(Exception):
-    """Too many access tokens from one refresh token within ten minutes (zoho-facts §1.4)."""
+    """Too many access tokens, or grant codes, within ten minutes (zoho-facts §1.4)."""
 
 
 class TokenTable:
@@ -45,6 +45,7 @@ class TokenTable:
         self._ids = ids
         self._refresh: dict[str, RefreshToken] = {}
         self._codes: dict[str, tuple[str, float]] = {}
+        self._code_mints = SlidingWindow(options.refresh_window, options.codes)
         self.minted = 0
         self.refused = 0
         self.add_refresh_token(refresh_token, options.scope)
@@ -107,7 +108,12 @@ class TokenTable:
         return self.expire(value) > 0
 
     def mint_code(self, scope: str | None = None) -> str:
-        """A grant code, as the self-client page of the console makes one (§1.3)."""
+        """A grant code, as the self-client page of the console makes one (§1.3).
+
+        Raises `ThrottledError` after 10 in 10 minutes (§1.4).
+        """
+        if not self._may_mint(self._code_mints, self._clock.monotonic()):
+            raise ThrottledError
         code = self._ids.token()
         expires = self._clock.monotonic() + self._options.code_life
         self._codes[code] = (scope or self._options.scope, expires)
