@@ -119,6 +119,8 @@ def test_a_mistake_in_the_file_is_found_by_line(
         ({"TRUEUP_TIMEZONE": "Africa/Nowhere"}, "TRUEUP_TIMEZONE: expected an IANA time zone"),
         ({"TRUEUP_LEASE": "soon"}, "TRUEUP_LEASE: expected a duration such as 90"),
         ({"TRUEUP_CONFIG": "nowhere.toml"}, "there is no configuration file nowhere.toml"),
+        ({"ZOHO_API_URL": "www.zohoapis.eu"}, "ZOHO_API_URL"),
+        ({"TRUEUP_DAILY_BUDGET": "5", "TRUEUP_DAILY_RESERVE": "5"}, "TRUEUP_DAILY_RESERVE"),
     ],
 )
 def test_a_mistake_in_the_environment_is_found_by_name(env: dict[str, str], said: str) -> None:

@@ -52,3 +52,41 @@ def test_refused_credentials_are_tried_once_a_run(database_url: str) -> None:
         assert told.document["requests"] == {"oauth": 1, "crm": 0, "billing": 0}
         assert "crm: the client secret" in told.document["error"]
         assert "billing: the client secret" in told.document["error"]
+
+
+def test_a_catalogue_of_another_shape_is_a_matter_of_configuration(
+    database_url: str,
+) -> None:
+    """Every column that is missing is named at once, with the key that mends it."""
+    with open_site(database_url) as site:
+        site.sql("create table goods (id uuid, sku text, name text)")
+        (site.folder / "trueup.toml").write_text('[catalogue]\ntable = "goods"\n')
+        for verb in ("plan", "run", "status"):
+            told = site.call(verb)
+            said = told.stdout + told.stderr
+            assert told.code == 2, str(told)
+            assert "column description of goods" in said
+            assert "nor can service_type" in said
+            assert "columns.description" in said
+
+
+def test_columns_that_are_null_do_not_disturb_the_status(database_url: str) -> None:
+    """The remedy of a missing column is `null`, also for an instant, which needs its type."""
+    with open_site(database_url, products=1) as site:
+        (site.folder / "trueup.toml").write_text(
+            '[catalogue.columns]\nvalid_from = "null"\nvalid_to = "null"\n'
+        )
+        for verb in ("status", "plan", "run"):
+            told = site.call(verb)
+            assert told.code == 0, str(told)
+
+
+def test_the_reserve_is_not_for_a_run_that_nobody_watches(database_url: str) -> None:
+    """A scheduled run stops before it; a person's `resync` goes on."""
+    reserve = {"TRUEUP_DAILY_BUDGET": "40", "TRUEUP_DAILY_RESERVE": "39"}
+    with open_site(database_url, products=1, **reserve) as site:
+        scheduled = site.call("run", "--json")
+        assert scheduled.document["requests"] == {"oauth": 1, "crm": 0, "billing": 0}
+        assert "budget of requests per day is used up" in scheduled.document["error"]
+        asked = site.call("resync", site.rows[0]["sku"], "--json")
+        assert asked.code == 0, str(asked)

@@ -46,6 +46,31 @@ _COMMANDS = (
     ("emulator", "emulator:emulator", _SET_UP, "Start the Zoho emulator."),
 )
 
+# What a group of commands says of itself. It is one object for the whole process, so that the
+# short text above would stay with it: it is always told which one to show.
+_GROUPS = {
+    "runs": """The last runs, the newest first, or one of them in full: `trueup runs show ID`.
+
+The counts are products: looked at, in agreement after the run (CRM/Billing),
+failed, held.
+
+For example:
+  trueup runs
+  trueup runs --limit 5 --json
+  trueup runs show cli-20260302""",
+    "db": """Create or migrate the database, show its state, load a catalogue.
+
+For example:
+  trueup db upgrade
+  trueup db import catalogue.json""",
+    "auth": """Get a refresh token; the state of the access token.
+
+For example:
+  trueup auth url
+  trueup auth exchange 1000.the-code-from-that-page
+  trueup auth status""",
+}
+
 
 def build(called: str = "") -> App:
     """The program with all its commands.
@@ -60,7 +85,7 @@ def build(called: str = "") -> App:
         result_action="return_value",
     )
     for name, place, group, text in _COMMANDS:
-        shown = None if name == called else text
+        shown = _GROUPS.get(name) if name == called else text
         program.command(f"trueup.cli.{place}", name=name, help=shown, group=group)
     return program
 

@@ -35,15 +35,7 @@ runs = App(
 
 @runs.default
 def last_runs(*, limit: Limit = 20, json: Json = False) -> None:
-    """The last runs, the newest first, or one of them in full: `trueup runs show ID`.
-
-    The counts are products: looked at, in agreement after the run (CRM/Billing), failed, held.
-
-    For example:
-      trueup runs
-      trueup runs --limit 5 --json
-      trueup runs show cli-20260302
-    """
+    """The last runs, the newest first; the help of `trueup runs` is with the program's."""
     from trueup.postgres import reports
 
     with open_desk() as desk:

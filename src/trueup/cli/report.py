@@ -71,8 +71,10 @@ def show_report(report: Report) -> None:
     words, style = _WORDS[run.state]
     if run.state is RunState.SUCCEEDED and not run.summary.get("totalCandidates"):
         words = "Nothing was due, so nothing was compared; `trueup drift` compares it all."
-    if run.state is RunState.SUCCEEDED and run.summary.get("deferred"):
+    elif run.state is RunState.SUCCEEDED and run.summary.get("deferred"):
         words = "Done as far as the limit of products goes."
+    elif run.state is RunState.SUCCEEDED and _refused(report):
+        words = "Agreement reached, but for what was refused."
     output.say(words, style)
     if run.error:
         output.say(run.error, "red")
@@ -98,6 +100,11 @@ def show_report(report: Report) -> None:
         )
     for hint in _hints(report):
         output.say(f"→ {hint}", "cyan")
+
+
+def _refused(report: Report) -> bool:
+    verdicts = (v for result in report.results for v in result.verdicts.values())
+    return any(v.status is ProductStatus.SKIPPED and v.error for v in verdicts)
 
 
 def _row(report: Report, target: TargetName) -> tuple[object, ...]:

@@ -121,7 +121,11 @@ def run(
             json=json,
             verbose=verbose,
         )
-    with _app(json=json, verbose=verbose, deadline=deadline, max_products=max_products) as app:
+    # Where nobody sits there, a scheduler asks: what is kept for people is not for it.
+    person = output.on_terminal(error=True)
+    with _app(
+        json=json, verbose=verbose, deadline=deadline, max_products=max_products, person=person
+    ) as app:
         from trueup.cli.planning import read_plan
         from trueup.reconcile.running import Order
         from trueup.reconcile.scope import Scope
@@ -296,6 +300,7 @@ def _app(
     deadline: str | None = None,
     max_products: int | None = None,
     batch: int | None = None,
+    person: bool = True,
 ) -> Iterator[App]:
     """The app of a command of the job, watched."""
     from trueup import logs
@@ -309,7 +314,7 @@ def _app(
     settings = _adjusted(settings, deadline, max_products, batch)
     with (
         watching(settings, quiet=json, verbose=verbose) as progress,
-        open_app(settings, watcher=progress, on_request=progress.request, person=True) as app,
+        open_app(settings, watcher=progress, on_request=progress.request, person=person) as app,
     ):
         yield app
 

@@ -5,6 +5,7 @@ TrueupError                     carries a remedy: what a person does next
 ├── DatabaseUnavailableError    the database cannot be reached                 exit 2
 ├── SchemaError                 the database is not migrated                   exit 2
 ├── CatalogueError              a row, or the whole catalogue, cannot be trusted
+│   └── CatalogueSourceError    the configured table or columns are not there  exit 2
 ├── LockedError                 another run holds the lock                     exit 75
 ├── LeaseLostError              this run lost its lock: stop writing
 ├── TargetStoppedError          nothing more will pass at this target: its work is deferred
@@ -55,6 +56,12 @@ class SchemaError(TrueupError):
 
 class CatalogueError(TrueupError):
     """The catalogue, or one of its rows, cannot be trusted."""
+
+
+class CatalogueSourceError(CatalogueError):
+    """The configured table, or a column of it, cannot be the catalogue: a matter of settings."""
+
+    exit_code = 2
 
 
 class LockedError(TrueupError):

@@ -17,10 +17,11 @@ from psycopg import Connection, sql
 from psycopg.errors import UndefinedTable
 from psycopg.postgres import types
 
-from trueup.domain.errors import CatalogueError
+from trueup.domain.errors import CatalogueSourceError
 from trueup.domain.package import OutlineRow, PackageRow
 
 COLUMNS: Final = tuple(f.name for f in msgspec.structs.fields(PackageRow))
+_INSTANTS: Final = frozenset({"valid_from", "valid_to"})
 OUTLINE: Final = tuple(f.name for f in msgspec.structs.fields(OutlineRow))
 
 
@@ -35,7 +36,7 @@ class CatalogueSource:
         """Refuse a column that we do not know: it would be ignored in silence."""
         for name in self.columns:
             if name not in COLUMNS:
-                raise CatalogueError(
+                raise CatalogueSourceError(
                     f"the catalogue has no column {name!r} to be read from elsewhere",
                     remedy="use one of: " + ", ".join(COLUMNS),
                 )
@@ -51,9 +52,15 @@ class CatalogueSource:
         return sql.SQL("select ({})::text from {}").format(self.expression("id"), self.name)
 
     def expression(self, column: str) -> sql.Composable:
-        """Where one of our columns comes from."""
+        """Where one of our columns comes from; an instant is one whatever the operator wrote.
+
+        A bare `null`, or a date as text, would otherwise not compare with the time.
+        """
         source = self.columns.get(column)
-        return sql.Identifier(column) if source is None else sql.SQL(source)
+        if source is None:
+            return sql.Identifier(column)
+        cast = "({})::timestamptz" if column in _INSTANTS else "{}"
+        return sql.SQL(cast).format(sql.SQL(source))
 
     def select(self, columns: tuple[str, ...] = COLUMNS) -> sql.Composable:
         """A select of our columns under our names."""
@@ -63,33 +70,38 @@ class CatalogueSource:
         return sql.SQL("select {} from {}").format(sql.SQL(", ").join(parts), self.name)
 
     def check(self, connection: Connection) -> None:
-        """Raise `CatalogueError` naming what is missing: the table, or one of our columns."""
+        """Raise `CatalogueSourceError` naming what is missing: the table, or one of our columns."""
         try:
             found = connection.execute(sql.SQL("{} limit 0").format(self.select()))
         except UndefinedTable as error:
-            raise CatalogueError(
+            raise CatalogueSourceError(
                 f"the catalogue table {self.table} does not exist",
                 remedy="run `trueup db upgrade`, or name the table in [catalogue] of trueup.toml",
             ) from error
         except psycopg.ProgrammingError as error:
             raise self._blame(connection, error) from error
         if (found.description or [])[0].type_code != types["uuid"].oid:
-            raise CatalogueError(
+            raise CatalogueSourceError(
                 f"column id of {self.table} is not a uuid",
                 remedy="let columns.id in [catalogue] of trueup.toml make one, e.g. "
                 "md5(number::text)::uuid",
             )
 
-    def _blame(self, connection: Connection, error: psycopg.Error) -> CatalogueError:
-        """Ask for one column at a time to find the one that the table cannot answer."""
+    def _blame(self, connection: Connection, error: psycopg.Error) -> CatalogueSourceError:
+        """Ask for one column at a time to find those that the table cannot answer."""
+        refusals: dict[str, str] = {}
         for column in COLUMNS:
             try:
                 connection.execute(sql.SQL("{} limit 0").format(self.select((column,))))
             except psycopg.ProgrammingError as refusal:
-                reason = refusal.diag.message_primary or str(refusal)
-                return CatalogueError(
-                    f"column {column} of {self.table} cannot be read: {reason}",
-                    remedy=f"set columns.{column} in [catalogue] of trueup.toml to a column or an "
-                    "expression that the table has (null where it has nothing of the kind)",
-                )
-        return CatalogueError(f"{self.table} cannot be read: {error}")
+                refusals[column] = refusal.diag.message_primary or str(refusal)
+        if not refusals:
+            return CatalogueSourceError(f"{self.table} cannot be read: {error}")
+        first, reason = next(iter(refusals.items()))
+        others = [column for column in refusals if column != first]
+        also = f"; nor can {', '.join(others)}" if others else ""
+        return CatalogueSourceError(
+            f"column {first} of {self.table} cannot be read: {reason}{also}",
+            remedy=f"set columns.{first} in [catalogue] of trueup.toml to a column or an "
+            'expression that the table has ("null" where it has nothing of the kind)',
+        )

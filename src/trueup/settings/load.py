@@ -82,6 +82,7 @@ def load(
     origin: dict[str, str] = {}
     for option in OPTIONS:
         chosen[option.name], origin[option.name] = _choose(option, env, written, source, lines)
+    _refuse_whole_reserve(chosen, origin)
     if chosen["data_dir"] is None:
         chosen["data_dir"] = Path(platformdirs.user_data_dir("trueup"))
     where = _Where(source, lines)
@@ -158,6 +159,17 @@ def _choose(
         value = _parsed(option, written[option.key], _place(source, lines, option.key))
         return value, f"{source}"
     return option.default, "default"
+
+
+def _refuse_whole_reserve(chosen: Mapping[str, Any], origin: Mapping[str, str]) -> None:
+    """With nothing left of the budget beside the reserve, no scheduled run would ever send."""
+    budget, reserve = chosen["daily_budget"], chosen["daily_reserve"]
+    if budget is not None and reserve >= budget:
+        raise UsageError(
+            f"the daily reserve of {reserve} ({origin['daily_reserve']}) leaves nothing of the"
+            f" daily budget of {budget} ({origin['daily_budget']})",
+            "TRUEUP_DAILY_RESERVE must be below TRUEUP_DAILY_BUDGET",
+        )
 
 
 def _parsed(option: Option, value: Any, place: str) -> Any:

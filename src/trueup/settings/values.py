@@ -21,6 +21,14 @@ def text(value: Any) -> str:
     return str(value).strip()
 
 
+def host(value: Any) -> str:
+    """The address of a server, or nothing."""
+    given = text(value)
+    if given and not re.fullmatch(r"https?://[^\s/?#][^\s?#]*", given):
+        raise ValueError("an address such as https://www.zohoapis.eu")
+    return given
+
+
 def path(value: Any) -> Path:
     """A path; `~` is the home directory."""
     return Path(text(value)).expanduser()
