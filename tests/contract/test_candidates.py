@@ -93,7 +93,10 @@ def test_a_lost_create_is_found_by_its_name(bench: Bench) -> None:
 
 
 def test_what_is_bound_under_another_key_is_nobody_elses(bench: Bench) -> None:
-    """A renamed product's record carries its old code until it is written; it stays its own."""
+    """A renamed product's record carries its old code until it is written; it stays its own.
+
+    It is told as taken where it occupies the name: a new record would be refused.
+    """
     fence = bench.take_over()
     bench.add_products(P1)
     renamed = a_change(key("NEW"), owner=P1)
@@ -101,7 +104,9 @@ def test_what_is_bound_under_another_key_is_nobody_elses(bench: Bench) -> None:
     record = a_record("1", "OLD", own_id=P2, fields={"Product_Name": "Line"})
     bench.ledger.observe("r", CRM, [record])
     successor = a_desired(key("OLD"), P2, fields={"Product_Name": "Line"})
-    assert bench.ledger.candidates("r", [successor], []) == []
+    assert [replace(record, taken=True)] == bench.ledger.candidates("r", [successor], [])
+    elsewhere = a_desired(key("OLD"), P2, fields={"Product_Name": "Another"})
+    assert bench.ledger.candidates("r", [elsewhere], []) == []
     own = bench.ledger.bindings([P1], [])
     assert [record] == bench.ledger.candidates("r", [a_desired(key("NEW"), P1)], own)
 

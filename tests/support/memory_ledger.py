@@ -134,15 +134,18 @@ class MemoryLedger:
     ) -> list[RemoteRecord]:
         seen = self.readings.get(reading, {})
         found = {(b.key.kind, b.remote_id) for b in bindings} & set(seen)
+        in_the_way = set()
         for wanted in desired:
             if any((b.key.kind, b.remote_id) in seen and _is_its(b, wanted) for b in bindings):
                 continue
-            found |= {
-                (r.kind, r.remote_id)
-                for r in seen.values()
-                if self._could_be(r, wanted, seen.values()) and self._is_free(r, wanted.key)
-            }
-        return [seen[one] for one in sorted(found)]
+            for place, record in seen.items():
+                if self._could_be(record, wanted, seen.values()):
+                    if self._is_free(record, wanted.key):
+                        found.add(place)
+                    elif not wanted.retiring and record.name and _same_name(record, wanted):
+                        in_the_way.add(place)
+        taken = [replace(seen[one], taken=True) for one in in_the_way - found]
+        return sorted([seen[one] for one in found] + taken, key=lambda r: (r.kind, r.remote_id))
 
     def forget(self, reading: str) -> None:
         self.readings.pop(reading, None)
@@ -227,8 +230,8 @@ class MemoryLedger:
             product = wanted.key.kind is Kind.BILLING_PRODUCT
             return product and record.kind is Kind.BILLING_PLAN and record.code == wanted.key.code
         names = set()
-        if not wanted.retiring:
-            names.add(_key_of(str(wanted.fields.get(NAME[record.kind]) or "")))
+        if not wanted.retiring and _same_name(record, wanted):
+            names.add(_key_of(record.name))
         if wanted.key in self.open:
             names.add(_key_of(self.open[wanted.key].intent.name))
         parents = {
@@ -321,3 +324,9 @@ def _released(state: ProductState, *, due: bool) -> ProductState:
         return replace(free, standing=Standing.PENDING, revision="", verified_at=None)
     failed = state.standing is Standing.FAILED
     return replace(free, standing=Standing.PENDING) if failed else free
+
+
+def _same_name(record: RemoteRecord, wanted: DesiredRecord) -> bool:
+    same_kind = record.kind is wanted.key.kind
+    name = str(wanted.fields.get(NAME[wanted.key.kind]) or "")
+    return same_kind and _key_of(record.name) == _key_of(name)

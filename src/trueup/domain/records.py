@@ -115,7 +115,8 @@ class RemoteRecord:
 
     `code` is the business code that it carries (may be empty), `own_id` our offering id where the
     target carries it, `parent_id` the remote id of the record that it belongs to (a plan's
-    product), `version` changes whenever the record does, as far as the target tells.
+    product), `version` changes whenever the record does, as far as the target tells. One that is
+    `taken` is bound to something else than what was asked for: it only occupies its name.
     """
 
     kind: Kind
@@ -125,6 +126,7 @@ class RemoteRecord:
     own_id: str = ""
     parent_id: str = ""
     version: str = ""
+    taken: bool = False
 
     @property
     def name(self) -> str:

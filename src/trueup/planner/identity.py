@@ -70,12 +70,14 @@ class Identity:
 
     def _index(self, remote: RemoteRecord) -> None:
         kind = remote.kind
+        self._by_name[kind, remote.name.strip().casefold()].append(remote)
+        if remote.taken:
+            return
         self._by_id[kind, remote.remote_id] = remote
         if remote.own_id:
             self._by_own[kind, remote.own_id].append(remote)
         if remote.code:
             self._by_code[kind, remote.code].append(remote)
-        self._by_name[kind, remote.name.strip().casefold()].append(remote)
 
     def binding_of(self, record: DesiredRecord) -> Binding | None:
         """What we remember of a record, also under the code that it had before a rename."""
@@ -117,7 +119,7 @@ class Identity:
             yield [p for parent in sorted(parents) if (p := self._by_id.get((kind, parent)))]
         if (intent := self._intents.get(record.key)) is not None:
             named = self._by_name.get((kind, intent.name.strip().casefold()), [])
-            yield [r for r in named if r.remote_id not in intent.namesakes]
+            yield [r for r in named if r.remote_id not in intent.namesakes and not r.taken]
 
     def _namesakes(self, record: DesiredRecord) -> frozenset[str]:
         if record.retiring:

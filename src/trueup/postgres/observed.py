@@ -65,7 +65,7 @@ class Readings:
         open_questions = [record for record in desired if not known.settles(record)]
         if open_questions:
             others = self._candidates(reading, open_questions)
-            remembered.update({(r.kind, r.remote_id): r for r in others})
+            remembered = {(r.kind, r.remote_id): r for r in others} | remembered
         return [remembered[place] for place in sorted(remembered)]
 
     def _bound(
@@ -151,10 +151,8 @@ def _to_row(record: RemoteRecord) -> Row:
 
 
 def _to_record(row: Row) -> RemoteRecord:
-    kind, remote_id, code, fields, own_id, parent_id, version = row
-    return RemoteRecord(
-        Kind(kind), remote_id, code, load_fields(fields), own_id, parent_id, version
-    )
+    kind, remote_id, code, fields, *more = row
+    return RemoteRecord(Kind(kind), remote_id, code, load_fields(fields), *more)
 
 
 def _name_key(record: DesiredRecord) -> str | None:

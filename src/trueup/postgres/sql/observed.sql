@@ -26,7 +26,7 @@ with gone as (
 delete from trueup.observed using gone where reading = gone.id
 
 -- name: bound
-select kind, remote_id, code, fields::text, own_id, parent_id, version
+select kind, remote_id, code, fields::text, own_id, parent_id, version, false
 from (
     select distinct on (kind, remote_id) seen.*
     from json_to_recordset(%(bound)s::json) as bound (kind text, remote_id text)
@@ -38,7 +38,7 @@ from (
 -- name: candidates
 -- Whatever could be one of the wanted records: by own id, code, name, the name under which a
 -- create was lost, and for a product of Billing the plan with its code and that plan's parent.
--- What is bound under another key is nobody else's.
+-- What is bound under another key is nobody else's: it is told only where it occupies a name.
 with read as materialized (
     select id from trueup.reading where name = %(reading)s
 ), wanted as (
@@ -46,28 +46,28 @@ with read as materialized (
     from json_to_recordset(%(wanted)s::json)
          as wanted (kind text, code text, owner text, name_key text)
 ), hit as (
-    select wanted.code as wanted_code, seen.* from wanted
+    select wanted.code as wanted_code, false as by_name, seen.* from wanted
     join trueup.observed as seen
         on seen.reading = (select id from read) and seen.kind = wanted.kind
        and seen.own_id = wanted.owner and seen.own_id <> ''
     union all
-    select wanted.code, seen.* from wanted
+    select wanted.code, false, seen.* from wanted
     join trueup.observed as seen
         on seen.reading = (select id from read) and seen.kind = wanted.kind
        and seen.code = wanted.code and seen.code <> ''
     union all
-    select wanted.code, seen.* from wanted
+    select wanted.code, true, seen.* from wanted
     join trueup.observed as seen
         on seen.reading = (select id from read) and seen.kind = wanted.kind
        and seen.name_key = wanted.name_key and seen.name_key <> ''
     union all
-    select wanted.code, seen.* from wanted
+    select wanted.code, false, seen.* from wanted
     join trueup.intent using (kind, code)
     join trueup.observed as seen
         on seen.reading = (select id from read) and seen.kind = wanted.kind
        and seen.name_key = intent.name_key and seen.name_key <> ''
     union all
-    select wanted.code, seen.* from wanted
+    select wanted.code, false, seen.* from wanted
     join trueup.observed as plan
         on plan.reading = (select id from read) and plan.kind = 'billing_plan'
        and plan.code = wanted.code and plan.code <> ''
@@ -78,9 +78,13 @@ with read as materialized (
     where wanted.kind = 'billing_product'
 )
 select distinct on (kind, remote_id)
-       kind, remote_id, code, fields::text, own_id, parent_id, version
+       kind, remote_id, code, fields::text, own_id, parent_id, version, taken
 from hit
-where not exists (
-    select from trueup.binding as held
-    where held.kind = hit.kind and held.remote_id = hit.remote_id and held.code <> hit.wanted_code)
-order by kind, remote_id, round desc
+cross join lateral (
+    select exists (
+        select from trueup.binding as held
+        where held.kind = hit.kind and held.remote_id = hit.remote_id
+          and held.code <> hit.wanted_code) as taken
+) as holder
+where by_name or not taken
+order by kind, remote_id, taken, round desc
