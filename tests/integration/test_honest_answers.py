@@ -90,3 +90,14 @@ def test_the_reserve_is_not_for_a_run_that_nobody_watches(database_url: str) -> 
         assert "budget of requests per day is used up" in scheduled.document["error"]
         asked = site.call("resync", site.rows[0]["sku"], "--json")
         assert asked.code == 0, str(asked)
+
+
+def test_what_failed_and_could_not_be_looked_up_has_failed(database_url: str) -> None:
+    """The summary says of a lost create what `trueup errors` says."""
+    with open_site(database_url, products=2) as site:
+        site.console.weather({"match": {"service": "crm", "method": "POST"}, "do": "reset_after"})
+        told = site.call("run", "--json")
+        assert told.code == 1
+        assert told.document["summary"]["crmFailed"] == 2
+        assert {r["crm"]["status"] for r in told.document["results"]} == {"failed"}
+        assert site.call("errors", "--json").document["counts"]["failing"] == 2

@@ -254,9 +254,12 @@ def _work(drafts: dict[str, ProductDraft], owner: str, target: TargetName, seen:
 
 
 def _in_sum(before: Verdict | None, now: Verdict) -> Verdict:
-    """What a later pass found equal was written by an earlier one."""
-    tried = before is not None and before.status in (ProductStatus.OK, ProductStatus.FAILED)
-    return Verdict(ProductStatus.OK) if tried and now.status is ProductStatus.UNCHANGED else now
+    """What a later pass found equal was written before; a failure it could not look at stays."""
+    if before is None or before.status not in (ProductStatus.OK, ProductStatus.FAILED):
+        return now
+    if before.status is ProductStatus.FAILED and now.status is ProductStatus.DEFERRED:
+        return before
+    return Verdict(ProductStatus.OK) if now.status is ProductStatus.UNCHANGED else now
 
 
 def _without_changes(
