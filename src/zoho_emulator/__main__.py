@@ -17,6 +17,7 @@ from zoho_emulator.options import Options, OptionsError
 from zoho_emulator.server import base_url, listen, serve
 from zoho_emulator.state import StateError, restore, save
 
+_NOT_WRITTEN = 1
 _WRONG_USAGE = 2
 _MINUTE = 60
 
@@ -26,7 +27,7 @@ class UsageError(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 after a clean stop, 2 for wrong usage or a taken port."""
+    """Run the command; 0 after a clean stop, 1 for a lost state, 2 for wrong usage."""
     parsed = _parser().parse_args(arguments)
     try:
         emulator = _emulator(parsed)
@@ -37,9 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with bound:
         address = base_url(bound)
         serve(bound, emulator, lambda: _announce(address, emulator.options, as_json=parsed.json))
-    if parsed.state is not None:
-        _write_state(parsed.state, emulator)
-    return 0
+    return 0 if parsed.state is None else _write_state(parsed.state, emulator)
 
 
 def variables(address: str, options: Options) -> dict[str, str]:
@@ -75,16 +74,23 @@ def _emulator(parsed: argparse.Namespace) -> Emulator:
         options = replace(options, time_scale=parsed.time_scale)
     emulator = Emulator(options)
     emulator.add_faults(_read(parsed.faults, []))
+    if parsed.state is not None and not parsed.state.parent.is_dir():
+        raise UsageError(f"cannot write {parsed.state}: there is no such folder")
     if parsed.state is not None and parsed.state.exists():
         restore(emulator.world, _read(parsed.state, {}))
     return emulator
 
 
-def _write_state(path: Path, emulator: Emulator) -> None:
-    """Replace the state file as a whole: a crash leaves the old one."""
+def _write_state(path: Path, emulator: Emulator) -> int:
+    """Replace the state file as a whole: a crash leaves the old one. 1 when it cannot be."""
     fresh = path.with_name(path.name + ".new")
-    fresh.write_text(json.dumps(save(emulator.world)))
-    fresh.replace(path)
+    try:
+        fresh.write_text(json.dumps(save(emulator.world)))
+        fresh.replace(path)
+    except OSError as error:
+        sys.stderr.write(f"zoho_emulator: the state is lost: {path}: {error.strerror}\n")
+        return _NOT_WRITTEN
+    return 0
 
 
 def _read(path: Path | None, default: Any) -> Any:

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_type_hints
+from zoneinfo import available_timezones
 
 import msgspec
 
@@ -87,11 +88,25 @@ class Options:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Options:
         """Options from a JSON object; raises `OptionsError` naming the first wrong field."""
+        if not isinstance(document, Mapping):
+            raise OptionsError("options: a JSON object is wanted")
         _refuse_unknown(document, cls, "$")
         try:
-            return msgspec.convert(dict(document), cls)
+            options = msgspec.convert(dict(document), cls)
         except msgspec.ValidationError as error:
             raise OptionsError(f"options: {error}") from error
+        _check(options)
+        return options
+
+
+def _check(options: Options) -> None:
+    """Raise `OptionsError` for a value of the right type that cannot be."""
+    if options.region not in options.region_hosts:
+        raise OptionsError(f"options: $.region is one of {sorted(options.region_hosts)}")
+    if options.time_zone not in available_timezones():
+        raise OptionsError(f"options: $.time_zone: there is no zone {options.time_zone}")
+    if options.latency < 0:
+        raise OptionsError(f"options: $.latency is 0 or more, not {options.latency}")
 
 
 def _refuse_unknown(document: Mapping[str, Any], kind: type, path: str) -> None:

@@ -48,14 +48,24 @@ def save(world: World) -> JsonDocument:
 
 
 def restore(world: World, document: Mapping[str, Any]) -> None:
-    """Fill a fresh world. Raises `StateError` when the document is of another seed or version.
+    """Fill a fresh world.
 
-    Users, fields and taxes take their ids from the seed, so a state belongs to its seed.
+    Raises `StateError` when the document is broken, or of another seed or version: users, fields
+    and taxes take their ids from the seed, so a state belongs to its seed.
     """
+    if not isinstance(document, dict):
+        raise StateError("a state is a JSON object")
     if document.get("version") != VERSION:
         raise StateError(f"the state has version {document.get('version')}, not {VERSION}")
-    if document["seed"] != world.options.seed:
-        raise StateError(f"the state belongs to seed {document['seed']}: pass --seed")
+    try:
+        if document["seed"] != world.options.seed:
+            raise StateError(f"the state belongs to seed {document['seed']}: pass --seed")
+        _fill(world, document)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise StateError(f"the state cannot be read: {type(error).__name__} {error}") from error
+
+
+def _fill(world: World, document: Mapping[str, Any]) -> None:
     behind = datetime.fromisoformat(document["time"]) - world.clock.now()
     world.clock.advance(max(0.0, behind.total_seconds()))
     for resource, rows in document["billing"].items():

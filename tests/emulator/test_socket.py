@@ -244,6 +244,17 @@ def test_a_port_in_use_is_said_clearly() -> None:
         ("--faults", "{", "is not JSON"),
         ("--options", '{"colour": 1}', "colour is not an option"),
         ("--options", None, "cannot read"),
+        ("--options", "[]", "a JSON object is wanted"),
+        ("--options", '{"region": "XX"}', "region is one of"),
+        ("--options", '{"time_zone": "Mars/Base"}', "no zone Mars/Base"),
+        ("--options", '{"latency": -1}', "0 or more"),
+        (
+            "--options",
+            '{"crm": {"field_overrides": {"Product_Code": {"size": 1}}}}',
+            "field override for Product_Code: size is no attribute",
+        ),
+        ("--state", '{"version": 1}', "the state cannot be read"),
+        ("--state", "[]", "a state is a JSON object"),
     ],
 )
 def test_bad_files_are_refused_with_exit_code_2(
@@ -256,4 +267,25 @@ def test_bad_files_are_refused_with_exit_code_2(
         _, said = process.communicate(timeout=20)
     assert process.returncode == 2
     assert complaint in said
+    assert "Traceback" not in said
+
+
+def test_a_state_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
+    with started("--port", "0", "--state", str(tmp_path / "none" / "state.json")) as process:
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert "there is no such folder" in said
+
+
+def test_a_state_that_is_lost_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    with started("--port", "0", "--state", str(folder / "state.json")) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        folder.rmdir()
+        process.terminate()
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "the state is lost" in said
     assert "Traceback" not in said

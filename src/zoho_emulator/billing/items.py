@@ -94,11 +94,11 @@ class Items(Resource):
         status, tests = _STATUSES[applied.lower()], _tests(store, query)
 
         def build() -> list[Record]:
-            rows = [
-                record
-                for record in store.all(self.plural)
-                if status in {None, record.status} and all(test(record) for test in tests)
-            ]
+            rows = store.all(self.plural)
+            if status is not None:
+                rows = [record for record in rows if record.status == status]
+            for test in tests:
+                rows = [record for record in rows if test(record)]
             return sorted(rows, key=lambda record: _sort_key(record, column))
 
         key = (self.plural, applied.lower(), column, *sorted(_filters(store, query).items()))

@@ -149,8 +149,8 @@ def compose(
 ) -> dict[str, Field]:
     """The fields of one organisation, by API name.
 
-    Raises `ValueError` when an override names an unknown field or makes a field unique whose
-    type cannot be, `TypeError` when it names an unknown attribute.
+    Raises `ValueError` when an override names an unknown field or attribute, or makes a field
+    unique whose type cannot be.
     """
     fields = {field.api_name: field for field in (*STANDARD_FIELDS, *custom)}
     for name in missing:
@@ -158,6 +158,9 @@ def compose(
     for name, changes in overrides.items():
         if name not in fields:
             raise ValueError(f"field override for {name}, which the organisation lacks")
+        for attribute in changes:
+            if attribute not in Field.__dataclass_fields__:
+                raise ValueError(f"field override for {name}: {attribute} is no attribute")
         fields[name] = replace(fields[name], **_frozen(changes))
         if fields[name].enforced and fields[name].data_type not in UNIQUE_TYPES:
             raise ValueError(f"{name} is a {fields[name].data_type}, which cannot be unique")

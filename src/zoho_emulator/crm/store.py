@@ -145,9 +145,8 @@ class CrmStore:
         """All record ids in the order asked for; the id breaks ties, so the order is total."""
         key = (sort_by, descending)
         if key not in self._orders:
-            self._orders[key] = sorted(
-                self.records, key=lambda record_id: self.sort_key(record_id, sort_by)
-            )
+            by_time = None if sort_by == "id" else lambda i: self.sort_key(i, sort_by)
+            self._orders[key] = sorted(self.records, key=by_time)
             if descending:
                 self._orders[key].reverse()
         return self._orders[key]
