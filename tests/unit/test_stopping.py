@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from decimal import Decimal
+
+import pytest
 
 from support.builders import a_row
 from support.workshop import a_floor, assert_settled
+from trueup.cli.stopping import stoppable
 from trueup.domain.runs import RunState
 from trueup.reconcile.applying import Brake
 
@@ -45,3 +49,15 @@ def test_a_run_that_is_stopped_while_reading_writes_nothing() -> None:
     floor.brake = Brake()
     assert floor.run().run.state is RunState.SUCCEEDED
     assert_settled(floor)
+
+
+def test_a_display_that_is_redrawn_shows_that_it_stops(capfd: pytest.CaptureFixture[str]) -> None:
+    """A line beside it would be painted over at the next redraw."""
+    shown: list[str] = []
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with stoppable(Brake(), shown.append):
+        signal.raise_signal(signal.SIGINT)
+    assert len(shown) == 1
+    assert "stopping after the request in flight" in shown[0]
+    assert shown[0] in capfd.readouterr().err
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before

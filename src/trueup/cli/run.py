@@ -251,12 +251,14 @@ def resync(
 
 def _carry_out(app: App, order: Order) -> Report:
     """Run, stoppable by Ctrl-C."""
+    from trueup.cli.progress import Progress
     from trueup.cli.stopping import stoppable
     from trueup.reconcile.applying import Brake
     from trueup.reconcile.running import run as carry_out
 
-    brake = Brake()
-    with stoppable(brake):
+    brake, display = Brake(), app.watcher
+    tell = display.troubles.append if isinstance(display, Progress) else display.phase
+    with stoppable(brake, tell):
         return carry_out(app.workshop(), order, brake)
 
 

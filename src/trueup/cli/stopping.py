@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
 from trueup.cli import output
 from trueup.reconcile.applying import Brake
 
+_STOPPING = "stopping after the request in flight; once more stops at once"
+
 
 @contextmanager
-def stoppable(brake: Brake) -> Iterator[None]:
-    """Ctrl-C and SIGTERM finish the request in flight and stop; a second one stops at once."""
+def stoppable(brake: Brake, show: Callable[[str], None] = lambda _: None) -> Iterator[None]:
+    """Ctrl-C and SIGTERM finish the request in flight and stop; a second one stops at once.
+
+    `show` tells a display that is redrawn in place, which would paint over a line of ours. It is
+    called from within a signal handler, so it must wait for nothing.
+    """
     asked: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -24,7 +30,8 @@ def stoppable(brake: Brake) -> Iterator[None]:
             # Threads may wait for an answer for long. To die at any instant loses nothing (law 9).
             _shout("stopped at once; nothing is lost: the next run continues")
             os._exit(1)
-        _shout("stopping after the request in flight; once more stops at once")
+        _shout(_STOPPING)
+        show(_STOPPING)
         brake.pull("stopped by a person" if number == signal.SIGINT else "stopped by a signal")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
