@@ -267,7 +267,7 @@ def test_wrong_settings_end_with_two(database_url: str, tmp_path: Path) -> None:
     greedy = {"TRUEUP_DAILY_BUDGET": "100", "TRUEUP_DAILY_RESERVE": "100"}
     reserve = run_cli("check", "--json", env={"DATABASE_URL": database_url, **greedy})
     assert reserve.code == 2
-    assert "TRUEUP_DAILY_RESERVE" in said(reserve, "configuration", "fail")
+    assert "TRUEUP_DAILY_RESERVE" in reserve.document["remedy"]
 
 
 def test_an_account_of_another_data_centre() -> None:

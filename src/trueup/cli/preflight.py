@@ -93,15 +93,6 @@ def configuration(settings: Settings) -> Iterator[Line]:
     given = sum(1 for origin in settings.origin.values() if origin != "default")
     file = f"{settings.file}, " if settings.file else ""
     yield Line("configuration", Verdict.OK, f"{file}settings that are not the default: {given}")
-    if settings.daily_budget is not None and settings.daily_reserve >= settings.daily_budget:
-        yield Line(
-            "configuration",
-            Verdict.FAIL,
-            f"all of the daily budget ({settings.daily_budget}) is kept for people:"
-            " no run could send a request",
-            "lower TRUEUP_DAILY_RESERVE",
-            _CONFIGURATION,
-        )
 
 
 def stored_key(settings: Settings) -> Iterator[Line]:
