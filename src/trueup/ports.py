@@ -9,7 +9,7 @@ from typing import Protocol
 
 from trueup.domain.changes import Change, Outcome
 from trueup.domain.errors import RecordError
-from trueup.domain.package import OutlineRow, PackageRow
+from trueup.domain.package import OutlineRow, PackageRow, UnreadableRow
 from trueup.domain.records import (
     Binding,
     DesiredRecord,
@@ -63,7 +63,7 @@ class CatalogueEntry:
     and a glance found each of them as it was last written. Empty without a glance.
     """
 
-    row: PackageRow
+    row: PackageRow | UnreadableRow
     revision: str
     states: Mapping[TargetName, ProductState] = field(default_factory=dict)
     intact: frozenset[TargetName] = frozenset()

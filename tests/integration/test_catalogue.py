@@ -14,6 +14,7 @@ from psycopg_pool import ConnectionPool
 
 from support.ledgers import NOW, PostgresBench, a_result, offering
 from trueup.domain.errors import CatalogueError
+from trueup.domain.package import PackageRow, UnreadableRow
 from trueup.domain.records import TargetName
 from trueup.domain.runs import ProductStatus
 from trueup.domain.states import ProductState, Standing
@@ -44,6 +45,7 @@ def test_a_row_is_read_whole_and_exactly(pool: Pool) -> None:
     )
     [entry] = PostgresCatalogue(pool).entries()
     row = entry.row
+    assert isinstance(row, PackageRow)
     assert (P1, "A", Decimal("694.78")) == (row.id, row.sku, row.price)
     assert {"monthly": Decimal("694.78"), "setup": 900} == row.pricing
     assert row.features == ["Uncapped", 'say "hi"\n\tnow']
@@ -129,6 +131,7 @@ def test_another_table_and_other_columns(pool: Pool) -> None:
     }
     catalogue = PostgresCatalogue(pool, table="shop.tariff", columns=columns)
     [entry] = catalogue.entries()
+    assert isinstance(entry.row, PackageRow)
     found = (entry.row.sku, entry.row.name, entry.row.price, entry.row.status)
     assert ("T-7", "Line", Decimal(899), "active") == found
 
@@ -173,13 +176,16 @@ def test_a_column_that_we_do_not_know_is_refused(pool: Pool) -> None:
     ],
 )
 def test_a_row_that_cannot_be_read_is_named(pool: Pool, column: str, value: Any) -> None:
-    """Its id and the column."""
+    """Its id, SKU and the column; the others are read, and the census counts all of them."""
     _insert(pool, id=P1, sku="A")
     _insert(pool, id=P2, sku="B", **{column: value})
-    entries = PostgresCatalogue(pool).entries()
-    assert next(entries).row.id == P1
-    with pytest.raises(CatalogueError, match=f"row {P2} of the catalogue, column {column}: "):
-        next(entries)
+    catalogue = PostgresCatalogue(pool)
+    sound, odd = (entry.row for entry in catalogue.entries())
+    assert isinstance(sound, PackageRow)
+    assert isinstance(odd, UnreadableRow)
+    assert (odd.id, odd.sku, odd.column) == (P2, "B", column)
+    assert odd.problem
+    assert [row.sku for row in catalogue.outline()] == ["A", "B"]
 
 
 def _insert(pool: Pool, **columns: Any) -> None:

@@ -127,6 +127,30 @@ def test_a_catalogue_that_lost_more_than_half_of_its_rows(site: Site) -> None:
     site.assert_nothing_left()
 
 
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("valid_to = 'infinity'", 0),
+        ("metadata = '[1]'", 0),
+        ("price = 'NaN', pricing = null, base_price_zar = null", 3),
+    ],
+)
+def test_one_row_that_cannot_be_read_stops_nobody_else(site: Site, fault: str, code: int) -> None:
+    """It is a finding; one about its money is held. What Zoho has of it is left alone."""
+    assert site.call("run").code == 0
+    before = site.console.records("billing", "plans")
+    site.sql(f"update service_packages set {fault} where sku = 'FIB-0001'")
+    site.sql("update service_packages set description = 'Better' where sku = 'FIB-0002'")
+    result = site.call("run", "--json")
+    assert result.code == code, str(result)
+    [odd] = [r for r in result.document["results"] if r["sku"] == "FIB-0001"]
+    assert "column " in odd["crm"]["error"]
+    after = site.console.records("billing", "plans")
+    assert [p["description"] for p in after if p["plan_code"] == "FIB-0002"] == ["Better"]
+    untouched = [p for p in before if p["plan_code"] == "FIB-0001"]
+    assert [p for p in after if p["plan_code"] == "FIB-0001"] == untouched
+
+
 FINE = {
     1: {"name": "Inthanethi Esheshayo Yasekhaya", "description": "Isivinini esiphezulu"},
     2: {"name": "Fibre 🚀 Turbo", "description": "Schnell — „süß“ & <b>günstig</b>"},

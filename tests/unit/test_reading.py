@@ -13,7 +13,7 @@ import pytest
 from support.builders import NOW, RULES, a_row
 from trueup.domain.changes import Finding, FindingKind
 from trueup.domain.offering import Dormant, Ended, Offering, Withdrawn
-from trueup.domain.package import PackageRow
+from trueup.domain.package import PackageRow, UnreadableRow
 from trueup.planner.reading import promotion_trouble, read_row
 
 Columns = dict[str, Any]
@@ -334,3 +334,17 @@ def test_a_contradictory_window_does_not_bring_a_withdrawn_row_back() -> None:
     """What is inactive is inactive, whatever its dates."""
     reading, _ = read_row(a_row(status="inactive", valid_from=FUTURE, valid_to=PAST), RULES, NOW)
     assert isinstance(reading, Withdrawn)
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"), [("price", FindingKind.MONEY), ("valid_to", FindingKind.TEXT)]
+)
+def test_a_row_that_cannot_be_read_whole_is_refused(column: str, kind: FindingKind) -> None:
+    """Held where its money cannot be read; nothing is made of the rest of it."""
+    row = UnreadableRow(
+        id="1", sku="FIB-100", name="Fibre", status="active", column=column, problem="NaN"
+    )
+    reading, [finding] = read_row(row, RULES, NOW)
+    assert (reading, finding.code, finding.kind) == (None, "row_unreadable", kind)
+    assert finding.held is (kind is FindingKind.MONEY)
+    assert column in finding.message

@@ -39,6 +39,17 @@ class PackageRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     valid_to: datetime | None
 
 
+class UnreadableRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A row that is there but cannot be read whole, and which of its columns is to blame."""
+
+    id: str
+    sku: str | None
+    name: str | None
+    status: str | None
+    column: str
+    problem: str
+
+
 class OutlineRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What the whole catalogue must be asked about: who else has this SKU, name or device."""
 

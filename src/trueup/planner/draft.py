@@ -8,7 +8,7 @@ from datetime import datetime
 
 from trueup.domain.changes import Change, Finding
 from trueup.domain.offering import Dormant, Offering, Reading, Withdrawn
-from trueup.domain.package import PackageRow
+from trueup.domain.package import PackageRow, UnreadableRow
 from trueup.domain.records import (
     Binding,
     DesiredRecord,
@@ -112,7 +112,11 @@ class Part:
 
 
 def read_draft(
-    row: PackageRow, draft: ProductDraft, rules: CatalogueRules, census: Census, now: datetime
+    row: PackageRow | UnreadableRow,
+    draft: ProductDraft,
+    rules: CatalogueRules,
+    census: Census,
+    now: datetime,
 ) -> bool:
     """Fill in what the row says; false when nothing is wanted of it (a draft, a future product)."""
     draft.reading, draft.findings = read_row(row, rules, now)

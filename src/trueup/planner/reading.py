@@ -17,13 +17,14 @@ from trueup.domain.changes import Finding, FindingKind
 from trueup.domain.errors import CatalogueError
 from trueup.domain.money import HIGHEST_PRICE, Money, amount_of, cents
 from trueup.domain.offering import Dormant, Ended, Offering, Reading, Withdrawn
-from trueup.domain.package import OutlineRow, PackageRow
+from trueup.domain.package import OutlineRow, PackageRow, UnreadableRow
 from trueup.planner.places import included_devices, setup_fee, term_months
 
 _LOWEST_PRICE = Decimal("0.005")
 # Unicode's category Cc, whole and without the line feed and the tabulator.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_MONEY_COLUMNS = frozenset({"price", "base_price_zar", "promotion_price", "pricing"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def read_lifecycle(
 
 
 def read_row(
-    row: PackageRow, rules: CatalogueRules, now: datetime
+    row: PackageRow | UnreadableRow, rules: CatalogueRules, now: datetime
 ) -> tuple[Reading | None, list[Finding]]:
     """Read one row; None when it cannot be read, with the findings that say why."""
     sku, name = clean_sku(row.sku), (row.name or "").strip()
@@ -79,6 +80,9 @@ def read_row(
     def finding(code: str, kind: FindingKind, message: str) -> Finding:
         return Finding(code, kind, sku or "(none)", message, owner=row.id)
 
+    if isinstance(row, UnreadableRow):
+        kind = FindingKind.MONEY if row.column in _MONEY_COLUMNS else FindingKind.TEXT
+        return None, [finding("row_unreadable", kind, f"column {row.column}: {row.problem}")]
     try:
         # A window that contradicts itself does not end a product: all its troubles are said.
         stands = "live" if _window_contradicts(row) else read_lifecycle(row, now)
@@ -101,8 +105,10 @@ def read_row(
     return _offering(row, sku, name, term, rules), []
 
 
-def promotion_trouble(row: PackageRow) -> Finding | None:
+def promotion_trouble(row: PackageRow | UnreadableRow) -> Finding | None:
     """A promotion that makes no sense; promotions are never sent, so it blocks nothing."""
+    if isinstance(row, UnreadableRow):
+        return None
     promo, price = row.promotion_price, _monthly(row)
     if promo is None or price is None or Decimal(0) < promo < price:
         return None

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from trueup.domain.changes import Finding, FindingKind
-from trueup.domain.package import PackageRow
+from trueup.domain.package import PackageRow, UnreadableRow
 from trueup.domain.records import NAME, DesiredRecord, Kind, Schema, Slot, TargetName
 from trueup.planner.census import Census
 from trueup.planner.reading import clean_sku
@@ -20,7 +20,7 @@ _NOT_IN_A_CODE = re.compile(r"[\s/\\]")
 _LISTED_RIVALS = 5
 
 
-def duplicate_finding(row: PackageRow, census: Census) -> Finding | None:
+def duplicate_finding(row: PackageRow | UnreadableRow, census: Census) -> Finding | None:
     """A SKU that another row carries too; every row of the set is refused."""
     sku = clean_sku(row.sku)
     rivals = census.rivals(row.id, sku)

@@ -9,21 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 from psycopg import sql
 from psycopg_pool import ConnectionPool
 
-from trueup.domain.errors import CatalogueError
-from trueup.domain.package import OutlineRow, PackageRow
+from trueup.domain.package import OutlineRow, PackageRow, UnreadableRow
 from trueup.domain.records import ACTIVE, TargetName
 from trueup.domain.states import ProductState
 from trueup.ports import CatalogueEntry, Glance
 from trueup.postgres.catalogue_source import OUTLINE, CatalogueSource
 from trueup.postgres.queries import load_queries
-
-_T = TypeVar("_T", bound=PackageRow | OutlineRow)
 
 # Neither sign occurs in the JSON that Postgres writes, so no document is ever quoted.
 _COLUMN: Final = "\x02"
@@ -119,16 +116,15 @@ class PostgresCatalogue:
         """The few columns of every row that facts about the whole catalogue need, by id."""
         query = _OUTLINE.format(rows=self._source.select(OUTLINE))
         for line in self._lines(query):
-            yield _decode(_outline, line)
+            yield _read_outline(line)
 
     def entries(
         self, skus: Collection[str] = (), glance: Glance | None = None
     ) -> Iterator[CatalogueEntry]:
         """Every row, or those with these SKUs (trimmed, case-folded), in order of id.
 
-        The rows are those of one moment, with what a glance at a reading tells. Raises
-        `CatalogueError` naming the column that is missing, or the row and the column that cannot
-        be read.
+        The rows are those of one moment, with what a glance at a reading tells; one that cannot be
+        read is told as such. Raises `CatalogueError` naming a column that the table lacks.
         """
         query = _ENTRIES.format(
             rows=self._source.select(),
@@ -142,7 +138,7 @@ class PostgresCatalogue:
             row, crm, billing, intact = line.split(_COLUMN.encode())
             states = {TargetName.CRM: crm, TargetName.BILLING: billing}
             yield CatalogueEntry(
-                _finite(_decode(_row, row)),
+                _read_row(row),
                 blake2b(row + self._salt, digest_size=_DIGEST_BYTES).hexdigest(),
                 {target: _state.decode(text) for target, text in states.items() if text},
                 _TARGETS[intact],
@@ -211,33 +207,46 @@ def _key_of(sku: str) -> str:
     return sku.strip().casefold()
 
 
-def _decode(decoder: msgspec.json.Decoder[_T], line: bytes) -> _T:
+def _read_outline(line: bytes) -> OutlineRow:
+    """A row in outline; what cannot be read of it counts as not there."""
     try:
-        row = decoder.decode(line)
+        return _outline.decode(line)
+    except msgspec.ValidationError:
+        document: dict[str, Any] = _loose.decode(line)
+        return OutlineRow(
+            **_identity(document),
+            valid_from=None,
+            valid_to=None,
+            metadata=_object(document.get("metadata")),
+            provider_specific_config=_object(document.get("provider_specific_config")),
+        )
+
+
+def _object(value: object) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
+
+
+def _read_row(line: bytes) -> PackageRow | UnreadableRow:
+    """A row, read whole or not at all."""
+    try:
+        row = _row.decode(line)
     except msgspec.ValidationError as error:
-        raise _unreadable(line, str(error)) from error
-    return row
-
-
-def _finite(row: PackageRow) -> PackageRow:
-    """Refuse an amount that Postgres calls NaN or infinite: it compares as nothing sensible."""
+        # The message ends in the path of what was wrong.
+        problem, _, path = str(error).partition(" - at `$.")
+        column = path.rstrip("`").split(".")[0].split("[")[0] or "?"
+        return _unreadable(line, column, problem)
     for column in _AMOUNTS:
         amount = getattr(row, column)
         if amount is not None and not amount.is_finite():
-            raise _untrusted(row.id, column, f"{amount} is not an amount")
+            # What Postgres calls NaN or infinite compares as nothing sensible.
+            return _unreadable(line, column, f"{amount} is not an amount")
     return row
 
 
-def _unreadable(line: bytes, reason: str) -> CatalogueError:
-    """Name the row and the column: `reason` ends in the path of what was wrong."""
-    document: dict[str, Any] = _loose.decode(line)
-    problem, _, path = reason.partition(" - at `$.")
-    column = path.rstrip("`").split(".")[0].split("[")[0] or "?"
-    return _untrusted(str(document.get("id")), column, problem)
+def _unreadable(line: bytes, column: str, problem: str) -> UnreadableRow:
+    return UnreadableRow(**_identity(_loose.decode(line)), column=column, problem=problem)
 
 
-def _untrusted(offering_id: str, column: str, problem: str) -> CatalogueError:
-    return CatalogueError(
-        f"row {offering_id} of the catalogue, column {column}: {problem}",
-        remedy="correct the row, or map the column to an expression that reads it",
-    )
+def _identity(document: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("sku", "name", "status")
+    return {"id": str(document["id"]), **{name: document.get(name) for name in names}}

@@ -8,7 +8,7 @@ from itertools import islice
 
 from trueup.domain.errors import CatalogueError
 from trueup.domain.offering import Ended, Withdrawn
-from trueup.domain.package import PackageRow
+from trueup.domain.package import PackageRow, UnreadableRow
 from trueup.domain.records import ACTIVE, Binding, TargetName
 from trueup.planner.census import Census
 from trueup.planner.draft import ProductDraft, read_draft
@@ -82,7 +82,7 @@ class DueProducts:
         if not due:
             return None
         draft = ProductDraft(row.id, clean_sku(row.sku), name, revision, due, entry.states)
-        if stands_still(
+        if isinstance(row, PackageRow) and stands_still(
             row, revision, due, entry.states, entry.intact, self._census, self._started
         ):
             draft.still = True
@@ -112,7 +112,9 @@ class DueProducts:
         entries = self._shop.catalogue.entries(tuple(skus))
         return {clean_sku(e.row.sku) for e in entries if self._is_live(e.row)}
 
-    def _is_live(self, row: PackageRow) -> bool:
+    def _is_live(self, row: PackageRow | UnreadableRow) -> bool:
+        if isinstance(row, UnreadableRow):
+            return True  # nobody knows: leave what carries its SKU alone
         try:
             return read_lifecycle(row, self._started) == "live"
         except CatalogueError:
