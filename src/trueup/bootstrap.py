@@ -11,17 +11,21 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from http import HTTPStatus
-from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from trueup import __version__
-from trueup.domain.errors import CredentialsError, DatabaseUnavailableError, UsageError
+from trueup.domain.errors import (
+    CredentialsError,
+    DatabaseUnavailableError,
+    TargetStoppedError,
+)
 from trueup.domain.records import Kind, TargetName
 from trueup.domain.runs import Trigger
 from trueup.planner.due import LADDER
@@ -29,6 +33,7 @@ from trueup.planner.reading import CatalogueRules
 from trueup.postgres.pool import open_pool, unavailable
 from trueup.reconcile.scope import Limits, RunLock, Silence, Watcher, Workshop
 from trueup.settings import Settings
+from trueup.settings.secret_key import secret_key
 
 if TYPE_CHECKING:
     import httpx2
@@ -53,8 +58,11 @@ _NEEDED = {
 _SPARE_CONNECTIONS = 8  # a streamed catalogue, its look-ups, the heartbeat, and room
 
 
+@dataclass
 class SystemClock:
-    """The machine's time."""
+    """The machine's time; a wait ends early when somebody sets `stopped`."""
+
+    stopped: Event = field(default_factory=Event)
 
     def now(self) -> datetime:
         """The current instant in UTC."""
@@ -65,8 +73,9 @@ class SystemClock:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
+        """Wait; raises `TargetStoppedError` when the run is stopped meanwhile."""
+        if self.stopped.wait(seconds):
+            raise TargetStoppedError("stopped while waiting for the rate limit")
 
 
 @dataclass
@@ -298,33 +307,6 @@ def revision_salt(settings: Settings) -> str:
 def new_run_id(trigger: Trigger, started: datetime) -> str:
     """An id that sorts by time and says who asked."""
     return f"{trigger.value}-{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-
-
-def secret_key(settings: Settings) -> str:
-    """The configured key, else the one in the data directory, which is made when it is missing."""
-    if settings.secret_key:
-        return settings.secret_key
-    file = settings.data_dir / "secret.key"
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        if not file.exists():
-            _make_key(file)
-        return file.read_text(encoding="ascii").strip()
-    except OSError as error:
-        raise UsageError(
-            f"the key {file} cannot be read or made: {error.strerror}",
-            "make the data directory writable, or set TRUEUP_SECRET_KEY",
-        ) from None
-
-
-def _make_key(file: Path) -> None:
-    """Made beside and then linked, so that another process never reads a half-written key."""
-    draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
-    draft.touch(mode=0o600)
-    draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
-    with suppress(FileExistsError):
-        file.hardlink_to(draft)
-    draft.unlink()
 
 
 def explain_database_error(error: Exception) -> DatabaseUnavailableError:

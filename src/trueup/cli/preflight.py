@@ -97,7 +97,7 @@ def configuration(settings: Settings) -> Iterator[Line]:
 
 def stored_key(settings: Settings) -> Iterator[Line]:
     """The key that encrypts tokens: configured, or in the data directory."""
-    from trueup.bootstrap import secret_key
+    from trueup.settings.secret_key import secret_key
 
     secret_key(settings)
     where = "TRUEUP_SECRET_KEY" if settings.secret_key else f"in {settings.data_dir}"

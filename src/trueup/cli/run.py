@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from trueup.bootstrap import App
     from trueup.cli.planning import Drawn
     from trueup.reconcile.running import Order, Report
+    from trueup.reconcile.scope import Scope
     from trueup.settings import Settings
 
 _BACKFILL_BATCH = 100
@@ -75,9 +76,8 @@ def plan(
     """
     with _app(json=json, verbose=verbose) as app:
         from trueup.cli.planning import draw, save_plan
-        from trueup.reconcile.scope import Scope
 
-        scope = Scope(targets_of(target), known_skus(app, sku))
+        scope = _due_or_named(app, target, sku)
         drawn = draw(app, scope, max_products=max_products, trust_smaller=accept_smaller)
         if out is not None:
             save_plan(drawn.plan, scope, out)
@@ -128,9 +128,8 @@ def run(
     ) as app:
         from trueup.cli.planning import read_plan
         from trueup.reconcile.running import Order
-        from trueup.reconcile.scope import Scope
 
-        scope = Scope(targets_of(target), known_skus(app, sku))
+        scope = _due_or_named(app, target, sku)
         saved = None
         if plan_file is not None:
             scope, saved = read_plan(plan_file, scope)
@@ -258,8 +257,17 @@ def _carry_out(app: App, order: Order) -> Report:
 
     brake, display = Brake(), app.watcher
     tell = display.troubles.append if isinstance(display, Progress) else display.phase
+    app.clock.stopped = brake.pulled
     with stoppable(brake, tell):
         return carry_out(app.workshop(), order, brake)
+
+
+def _due_or_named(app: App, target: Targets, sku: Skus) -> Scope:
+    """What is due; or the products that somebody named, whenever they were looked at."""
+    from trueup.reconcile.scope import Scope
+
+    skus = known_skus(app, sku)
+    return Scope(targets_of(target), skus, look=Look.ALL if skus else Look.DUE)
 
 
 def _conclude(result: Report | Drawn, *, json: bool) -> int:
