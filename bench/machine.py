@@ -18,7 +18,7 @@ def describe(lab: Lab) -> dict[str, str]:
         version = connection.info.server_version
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores",
+        "processor": f"{_processor()}, {os.cpu_count()} cores",
         "memory": f"{_memory()} GB",
         "system": f"{platform.system()} {platform.machine()}",
         "Python": platform.python_version(),

@@ -170,7 +170,10 @@ class PostgresCatalogue:
             with connection.transaction(), connection.cursor() as cursor:
                 # A digest over a row must not depend on the zone in which its times are written.
                 connection.execute("set local time zone 'UTC'")
-                if not whole:
+                if whole:
+                    # Fresh tables have no statistics yet: whole ones are never joined row by row.
+                    connection.execute("set local enable_nestloop = off")
+                else:
                     connection.execute("set local enable_sort = off")
                     connection.execute("set local enable_hashjoin = off")
                 with cursor.copy(_COPY.format(query=query)) as copy:
