@@ -5,22 +5,22 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import redirect_stdout, suppress
 from pathlib import Path
-from unittest.mock import patch
 
 from cyclopts import App
 
-from trueup.cli.main import build, main
+from trueup.cli.main import build
 from trueup.planner.mapping import DEFAULT_RULES, ITEM_SOURCES, PRODUCT_SOURCES, FieldRule
 from trueup.settings.options import OPTIONS, Option
 
 DOCS = Path(__file__).resolve().parent
 WIDTH = "100"
+_SOURCE = DOCS.parent / "src"
 _BLOCK = "<!-- generated: {name} -->\n"
 _END = "<!-- end -->"
 _COMMANDS = """# Commands
@@ -106,11 +106,13 @@ def command_paths(program: App, above: tuple[str, ...] = ()) -> Iterator[tuple[s
 
 
 def _help(path: tuple[str, ...]) -> str:
-    said = io.StringIO()
-    plain = patch.dict(os.environ, COLUMNS=WIDTH, NO_COLOR="1", TERM="dumb")
-    with plain, redirect_stdout(said), suppress(SystemExit):
-        main([*path, "--help"])
-    return re.sub(r"[ \t]+$", "", said.getvalue().strip("\n"), flags=re.MULTILINE)
+    """What a reader sees; in a process of its own, for a console once made keeps its width."""
+    command = [sys.executable, "-c", "from trueup.cli.main import main; main()", *path, "--help"]
+    plain = {"COLUMNS": WIDTH, "NO_COLOR": "1", "TERM": "dumb", "PYTHONPATH": str(_SOURCE)}
+    told = subprocess.run(
+        command, env=os.environ | plain, capture_output=True, text=True, check=True
+    )
+    return re.sub(r"[ \t]+$", "", told.stdout.strip("\n"), flags=re.MULTILINE)
 
 
 if __name__ == "__main__":
