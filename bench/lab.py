@@ -23,7 +23,8 @@ from trueup.planner.due import Look
 from trueup.postgres.embedded import EmbeddedPostgres
 from trueup.postgres.migrate import upgrade
 from trueup.reconcile.applying import Brake
-from trueup.reconcile.running import Order, Report
+from trueup.reconcile.orders import Order
+from trueup.reconcile.running import Report
 from trueup.reconcile.running import run as carry_out
 from trueup.reconcile.scope import Scope
 from trueup.settings.load import Settings, load

@@ -16,6 +16,7 @@ from psycopg_pool import ConnectionPool
 from trueup.bootstrap import SystemClock
 from trueup.domain.changes import Change
 from trueup.domain.errors import RecordError
+from trueup.domain.guards import GuardLimits
 from trueup.domain.records import (
     KINDS_OF,
     FieldSpec,
@@ -31,6 +32,7 @@ from trueup.planner.mapping import DEFAULT_RULES, FieldMap
 from trueup.planner.reading import CatalogueRules
 from trueup.ports import Target, Written
 from trueup.postgres.catalogue import PostgresCatalogue
+from trueup.postgres.guardbook import PostgresGuardbook
 from trueup.postgres.lease import PostgresLease
 from trueup.postgres.ledger import PostgresLedger
 from trueup.postgres.pool import open_pool
@@ -106,11 +108,13 @@ def _plan(pool: ConnectionPool[Any], targets: tuple[TargetName, ...]) -> dict[st
         catalogue=catalogue,
         targets=there,
         ledger=KeptLedger(pool, ladder=LADDER, catalogue_ids=catalogue.ids),
+        guardbook=PostgresGuardbook(pool),
         lock=PostgresLease(pool, "bench", owner="bench", seconds=30),
         clock=clock,
         mapping=_MAPPING,
         rules=CatalogueRules("ZAR", ZoneInfo("Africa/Johannesburg")),
         limits=Limits(),
+        guards=GuardLimits(),
         new_run_id=lambda trigger, _: str(Trigger(trigger)),
     )
     began = time.monotonic()

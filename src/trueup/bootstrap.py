@@ -23,14 +23,14 @@ from zoneinfo import ZoneInfo
 from trueup import __version__
 from trueup.domain.errors import (
     CredentialsError,
-    DatabaseUnavailableError,
     TargetStoppedError,
 )
+from trueup.domain.guards import GuardLimits
 from trueup.domain.records import Kind, TargetName
 from trueup.domain.runs import Trigger
 from trueup.planner.due import LADDER
 from trueup.planner.reading import CatalogueRules
-from trueup.postgres.pool import open_pool, unavailable
+from trueup.postgres.pool import open_pool
 from trueup.reconcile.scope import Limits, RunLock, Silence, Watcher, Workshop
 from trueup.settings import Settings
 from trueup.settings.secret_key import secret_key
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from trueup.ports import Target
     from trueup.postgres.budget import PostgresBudget
     from trueup.postgres.catalogue import PostgresCatalogue
+    from trueup.postgres.guardbook import PostgresGuardbook
     from trueup.postgres.lease import PostgresLease
     from trueup.postgres.ledger import PostgresLedger
     from trueup.postgres.tokens import PostgresTokenStore
@@ -140,6 +141,13 @@ class App:
         from trueup.postgres.ledger import PostgresLedger
 
         return PostgresLedger(self.pool, ladder=LADDER, catalogue_ids=self.catalogue.ids)
+
+    @cached_property
+    def guardbook(self) -> PostgresGuardbook:
+        """What waits for a person, and what people decided."""
+        from trueup.postgres.guardbook import PostgresGuardbook
+
+        return PostgresGuardbook(self.pool)
 
     @cached_property
     def budget(self) -> PostgresBudget:
@@ -258,6 +266,21 @@ class App:
             rate=settings.rate_limit / settings.rate_window,
         )
 
+    @property
+    def guards(self) -> GuardLimits:
+        """The limits of the guards."""
+        settings = self.settings
+        return GuardLimits(
+            price_fall=settings.price_fall,
+            price_rise=settings.price_rise,
+            mass_share=settings.mass_share,
+            mass_count=settings.mass_count,
+            catalogue_loss=settings.catalogue_loss,
+            takeover=settings.takeover == "hold",
+            flips=settings.flips,
+            flip_days=settings.flip_days,
+        )
+
     def workshop(self) -> Workshop:
         """Everything that planning and running need."""
         lock: RunLock = self.lease
@@ -265,11 +288,13 @@ class App:
             catalogue=self.catalogue,
             targets=self.targets,
             ledger=self.ledger,
+            guardbook=self.guardbook,
             lock=lock,
             clock=self.clock,
             mapping=self.settings.mapping,
             rules=self.rules,
             limits=self.limits,
+            guards=self.guards,
             new_run_id=new_run_id,
             requests=lambda: self.door.requests,
             throttles=lambda target: self.throttled[target.value],
@@ -307,21 +332,3 @@ def revision_salt(settings: Settings) -> str:
 def new_run_id(trigger: Trigger, started: datetime) -> str:
     """An id that sorts by time and says who asked."""
     return f"{trigger.value}-{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-
-
-def explain_database_error(error: Exception) -> DatabaseUnavailableError:
-    """An error of the database driver that reached a command, with what to do about it."""
-    import psycopg
-
-    if isinstance(error, psycopg.errors.DiskFull):
-        return DatabaseUnavailableError(
-            "the database's disk is full", "free some space and run again"
-        )
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        return unavailable(error)
-    # It is there, and will not have what was said: not the moment to look for the server.
-    first_line = str(error).partition("\n")[0]
-    return DatabaseUnavailableError(
-        f"the database refused a statement: {first_line}",
-        "`trueup db status` tells whether the schema is as it should be",
-    )

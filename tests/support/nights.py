@@ -19,7 +19,8 @@ from trueup.domain.runs import Run, RunState, Trigger
 from trueup.planner.due import Look
 from trueup.postgres.importing import import_rows
 from trueup.reconcile.applying import Brake
-from trueup.reconcile.running import Order, Report, run
+from trueup.reconcile.orders import Order
+from trueup.reconcile.running import Report, run
 from trueup.reconcile.scope import Scope
 from trueup.reconcile.survey import survey
 from trueup.settings import Settings, load

@@ -6,22 +6,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from support.builders import MAPPING, NOW, RULES
 from support.memory_catalogue import MemoryCatalogue
+from support.memory_guardbook import MemoryGuardbook
 from support.memory_ledger import MemoryLedger
 from support.memory_target import MemoryTarget
 from trueup.domain.changes import Change, Outcome
 from trueup.domain.errors import LeaseLostError, LockedError
+from trueup.domain.guards import GuardLimits
 from trueup.domain.package import PackageRow
 from trueup.domain.plan import Plan
 from trueup.domain.records import Kind, TargetName
 from trueup.domain.runs import ProductResult, ProductStatus, RunState, Trigger
 from trueup.planner.due import Look
-from trueup.ports import Catalogue, Clock, Fence, Ledger, Target
+from trueup.ports import Catalogue, Clock, Fence, Guardbook, Ledger, Target
 from trueup.reconcile.applying import Brake
-from trueup.reconcile.running import Order, Report, run
+from trueup.reconcile.orders import Order
+from trueup.reconcile.running import Report, run
 from trueup.reconcile.scope import HeldLock, Limits, Scope, Silence, Watcher, Workshop
 from trueup.reconcile.survey import survey
 
@@ -123,6 +127,7 @@ class Floor:
     clock: HandClock
     lock: MemoryLock
     notes: Notes
+    guardbook: MemoryGuardbook
     brake: Brake = field(default_factory=Brake)
 
     def run(self, trigger: Trigger = Trigger.CLI, **order: Any) -> Report:
@@ -137,6 +142,11 @@ class Floor:
         """What would be done."""
         return planned(self.shop, Scope(**scope))
 
+    def guarded(self, **limits: Any) -> Floor:
+        """The same floor with guards, by default those of the specification."""
+        self.shop = replace(self.shop, guards=GuardLimits(**limits))
+        return self
+
     def limit(self, **limits: Any) -> None:
         """Change the limits."""
         self.shop = replace(self.shop, limits=replace(self.shop.limits, **limits))
@@ -148,9 +158,20 @@ def planned(shop: Workshop, scope: Scope | None = None) -> Plan:
     return seen.plan(batch_size=shop.limits.batch_size, rate=shop.limits.rate)
 
 
+# Most tests are about something else than guards, and change prices as they like.
+UNGUARDED = GuardLimits(
+    price_fall=Decimal(1),
+    price_rise=Decimal(1_000_000_000),
+    mass_share=Decimal(1_000_000_000),
+    takeover=False,
+    flips=1_000_000,
+)
+
+
 def a_shop(
     catalogue: Catalogue,
     ledger: Ledger,
+    guardbook: Guardbook,
     targets: Iterable[Target],
     clock: Clock,
     lock: MemoryLock,
@@ -167,11 +188,13 @@ def a_shop(
         catalogue=catalogue,
         targets={target.name: target for target in targets},
         ledger=ledger,
+        guardbook=guardbook,
         lock=lock,
         clock=clock,
         mapping=MAPPING,
         rules=RULES,
         limits=Limits(**({"workers": 1} | limits)),
+        guards=UNGUARDED,
         new_run_id=name,
         watcher=watcher,
     )
@@ -183,8 +206,9 @@ def a_floor(rows: Iterable[PackageRow] = (), **limits: Any) -> Floor:
     ledger = MemoryLedger(epochs=lock.epochs)
     catalogue = MemoryCatalogue(rows, ledger)
     crm, billing = MemoryTarget(TargetName.CRM), MemoryTarget(TargetName.BILLING)
-    shop = a_shop(catalogue, ledger, (crm, billing), clock, lock, notes, **limits)
-    return Floor(shop, catalogue, ledger, crm, billing, clock, lock, notes)
+    guardbook = MemoryGuardbook(ledger)
+    shop = a_shop(catalogue, ledger, guardbook, (crm, billing), clock, lock, notes, **limits)
+    return Floor(shop, catalogue, ledger, crm, billing, clock, lock, notes, guardbook)
 
 
 def statuses(report: Report) -> dict[str, dict[str, ProductStatus]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from support.builders import NOW, RULES, a_row, an_id, outline_of
 from support.memory_catalogue import MemoryCatalogue
+from support.memory_guardbook import MemoryGuardbook
 from support.weather import KilledError, MortalLedger, Trouble
 from support.workshop import HandClock, MemoryLock, Notes, a_shop, planned
 from trueup.domain.changes import Change, Outcome, Status
@@ -25,7 +26,8 @@ from trueup.planner.due import Look
 from trueup.planner.reading import key_of, read_row
 from trueup.ports import Clock, Target
 from trueup.reconcile.applying import Brake
-from trueup.reconcile.running import Order, Report, run
+from trueup.reconcile.orders import Order
+from trueup.reconcile.running import Report, run
 from trueup.reconcile.scope import Scope
 
 SKUS = ("A-1", "B-2", "C-3", "D-4", "c-3", "E 5")
@@ -60,7 +62,10 @@ class World(ABC):
         self.lock, self.notes = MemoryLock(), Notes()
         self.ledger = MortalLedger(epochs=self.lock.epochs)
         self.catalogue = MemoryCatalogue(ledger=self.ledger)
-        self.shop = a_shop(self.catalogue, self.ledger, targets, self.clock, self.lock, self.notes)
+        guardbook = MemoryGuardbook(self.ledger)
+        self.shop = a_shop(
+            self.catalogue, self.ledger, guardbook, targets, self.clock, self.lock, self.notes
+        )
         self.targets = list(targets)
         self.prices = {Decimal(0), SETUP, DEVICE_COST}
         self.strangers: dict[Known, Any] = {}

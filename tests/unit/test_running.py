@@ -46,8 +46,8 @@ def weathered(rows: list[PackageRow], **limits: Any) -> tuple[Floor, WeatheredTa
     crm, billing = WeatheredTarget(TargetName.CRM), WeatheredTarget(TargetName.BILLING)
     floor.crm, floor.billing = crm, billing
     floor.shop = a_shop(
-        floor.catalogue, floor.ledger, (crm, billing), floor.clock, floor.lock, floor.notes,
-        **limits,
+        floor.catalogue, floor.ledger, floor.guardbook, (crm, billing), floor.clock, floor.lock,
+        floor.notes, **limits,
     )  # fmt: skip
     return floor, crm, billing
 

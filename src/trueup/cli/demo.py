@@ -124,7 +124,8 @@ class _Story:
     def _run(self) -> Report:
         from trueup.domain.runs import Trigger
         from trueup.reconcile.applying import Brake
-        from trueup.reconcile.running import Order, run
+        from trueup.reconcile.orders import Order
+        from trueup.reconcile.running import run
         from trueup.reconcile.scope import Scope
 
         with self._watched():

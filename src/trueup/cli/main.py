@@ -36,6 +36,7 @@ _COMMANDS = (
     ("errors", "monitor:errors", _LOOK, "What fails, why, and when it is tried again."),
     ("runs", "monitor:runs", _LOOK, "The last runs, or one of them in full."),
     ("history", "monitor:history", _LOOK, "Every change to a product, before and after."),
+    ("duplicates", "duplicates:duplicates", _LOOK, "Records that are one thing twice."),
     ("limits", "monitor:limits", _LOOK, "Requests, windows, pauses and the token."),
     ("trends", "monitor:trends", _LOOK, "Runs over time: duration, changes, failures."),
     ("demo", "demo:demo", _SET_UP, "The whole job on an emulator. Needs nothing."),
@@ -152,7 +153,7 @@ def _translated(error: Exception) -> DatabaseUnavailableError | None:
     """A database that went away, or a full disk, in words; None for what is a bug of ours."""
     module = type(error).__module__
     if module.startswith("psycopg"):
-        from trueup.bootstrap import explain_database_error
+        from trueup.postgres.pool import explain_database_error
 
         return explain_database_error(error)
     return None

@@ -29,7 +29,8 @@ from trueup.planner.due import Look
 if TYPE_CHECKING:
     from trueup.bootstrap import App
     from trueup.cli.planning import Drawn
-    from trueup.reconcile.running import Order, Report
+    from trueup.reconcile.orders import Order
+    from trueup.reconcile.running import Report
     from trueup.reconcile.scope import Scope
     from trueup.settings import Settings
 
@@ -127,7 +128,7 @@ def run(
         json=json, verbose=verbose, deadline=deadline, max_products=max_products, person=person
     ) as app:
         from trueup.cli.planning import read_plan
-        from trueup.reconcile.running import Order
+        from trueup.reconcile.orders import Order
 
         scope = _due_or_named(app, target, sku)
         saved = None
@@ -158,7 +159,7 @@ def drift(
     """
     with _app(json=json, verbose=verbose) as app:
         from trueup.cli.planning import draw
-        from trueup.reconcile.running import Order
+        from trueup.reconcile.orders import Order
         from trueup.reconcile.scope import Scope
 
         scope = Scope(targets_of(target), known_skus(app, sku), look=Look.EVERYTHING)
@@ -198,7 +199,7 @@ def backfill(
     with _app(json=json, verbose=verbose, deadline=deadline, batch=_BACKFILL_BATCH) as app:
         from trueup.cli.planning import draw
         from trueup.domain.states import Standing
-        from trueup.reconcile.running import Order
+        from trueup.reconcile.orders import Order
         from trueup.reconcile.scope import Scope
 
         words: list[TargetWord] | None = None if where == "all" else [where]
@@ -229,7 +230,7 @@ def resync(
     if not skus:
         raise UsageError("name at least one SKU", "`trueup resync FIB-100`")
     with _app(json=json, verbose=verbose) as app:
-        from trueup.reconcile.running import Order
+        from trueup.reconcile.orders import Order
         from trueup.reconcile.scope import Scope
 
         asked, targets = known_skus(app, skus), targets_of(target)

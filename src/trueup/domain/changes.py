@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from trueup.domain.records import ACTIVE, Fields, FieldValue, Kind, RecordKey, Ref, Slot, TargetName
+from trueup.domain.threeway import Moved, who_moved
 
 
 class Action(StrEnum):
@@ -29,6 +30,8 @@ class Reason(StrEnum):
     DRIFTED = "drifted"  # the target changed since we last wrote
     WITHDRAWN = "withdrawn"  # the product is no longer sold
     RETURNED = "returned"  # the product is sold again
+    REPRICED = "repriced"  # a new version of a plan takes over from the one before
+    REVERTED = "reverted"  # a person takes a run back
 
 
 class FieldDelta(NamedTuple):
@@ -42,8 +45,11 @@ class FieldDelta(NamedTuple):
 class Change:
     """One step from what is there to what should be.
 
-    `remote_id` is empty for a create. `before` holds the managed fields as they were read (the
+    `remote_id` is empty for a create. The values before are the fields as they were read (the
     precondition), `fields` everything we want on the record (what the binding will remember).
+    `applied` is what we last wrote on the record, or on the version that it takes over from;
+    `terms` what the next version will be measured by; `needs` the records that must stand before
+    this step; `editor` who changed the record last, where the target tells.
     """
 
     key: RecordKey
@@ -58,6 +64,10 @@ class Change:
     version: str = ""
     fields: Fields = field(default_factory=dict)
     namesakes: frozenset[str] = frozenset()
+    applied: Fields = field(default_factory=dict)
+    terms: Fields = field(default_factory=dict)
+    needs: tuple[Ref, ...] = ()
+    editor: str = ""
 
     @property
     def target(self) -> TargetName:
@@ -77,7 +87,22 @@ class Change:
     @property
     def refs(self) -> list[Ref]:
         """The records that must exist first."""
-        return [d.after for d in self.deltas.values() if isinstance(d.after, Ref)]
+        return [d.after for d in self.deltas.values() if isinstance(d.after, Ref)] + [*self.needs]
+
+    def moved(self, name: str) -> Moved | None:
+        """Which side moved one of its fields since we last wrote; None for a new record."""
+        if self.action is Action.CREATE:
+            return None
+        delta = self.deltas[name]
+        return who_moved(name, delta.before, delta.after, self.applied)
+
+    def only(self, names: frozenset[str]) -> Change:
+        """The part of an update that writes these fields; the others stay as they were written."""
+        kept = {name: delta for name, delta in self.deltas.items() if name in names}
+        others = self.deltas.keys() - names
+        fields = {name: value for name, value in self.fields.items() if name not in others}
+        fields |= {name: self.applied[name] for name in others & self.applied.keys()}
+        return replace(self, deltas=kept, fields=fields)
 
     @property
     def activates(self) -> bool | None:

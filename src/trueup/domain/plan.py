@@ -11,7 +11,10 @@ from typing import Any
 import msgspec
 
 from trueup.domain.changes import Action, Change, Finding
+from trueup.domain.guards import Held, Rule, Violation
 from trueup.domain.records import FieldValue, Ref, TargetName
+
+_ESSENCE = ("target", "kind", "code", "action", "reason", "sku", "deltas")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,15 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would be done. `looked` counts the products that were compared."""
+    """What would be done. `looked` counts the products that were compared.
+
+    `changes` are all of them; those in `held` wait for a person, `violations` say why.
+    """
 
     changes: tuple[Change, ...] = ()
     findings: tuple[Finding, ...] = ()
+    violations: tuple[Violation, ...] = ()
+    held: tuple[Held, ...] = ()
     estimate: Estimate = field(default_factory=Estimate)
     looked: int = 0
     unchanged: int = 0
@@ -46,14 +54,29 @@ class Plan:
         """The document of `trueup plan --json` (spec §3.2)."""
         return {
             "fingerprint": self.fingerprint,
-            "changes": [change_as_json(change) for change in self.changes],
+            "changes": [self._change_as_json(change) for change in self.changes],
             "findings": [finding_as_json(finding) for finding in self.findings],
-            "violations": [],
+            "violations": [violation_as_json(violation) for violation in self.violations],
             "estimate": {
                 "requests": self.estimate.requests,
                 "seconds": round(self.estimate.seconds, 1),
             },
         }
+
+    @property
+    def free(self) -> tuple[Change, ...]:
+        """The changes that no guard holds."""
+        held = {id(one.change) for one in self.held}
+        return tuple(change for change in self.changes if id(change) not in held)
+
+    def rules_of(self, change: Change) -> tuple[Rule, ...]:
+        """The rules that hold a change of this plan; none for one that goes through."""
+        return next((one.rules for one in self.held if one.change is change), ())
+
+    def _change_as_json(self, change: Change) -> dict[str, Any]:
+        moved = {name: who.value for name in change.deltas if (who := change.moved(name))}
+        rules = [rule.value for rule in self.rules_of(change)]
+        return {**change_as_json(change), "moved": moved, "held": rules}
 
 
 def fingerprint(changes: Iterable[Change]) -> str:
@@ -62,9 +85,15 @@ def fingerprint(changes: Iterable[Change]) -> str:
 
 
 def fingerprint_of_json(changes: Iterable[Mapping[str, object]]) -> str:
-    """The same digest from the JSON of a saved plan."""
-    lines = sorted(msgspec.json.encode(change, order="sorted") for change in changes)
+    """The same digest from the JSON of a saved plan; what explains a change is no part of it."""
+    essence = ({name: change.get(name) for name in _ESSENCE} for change in changes)
+    lines = sorted(msgspec.json.encode(change, order="sorted") for change in essence)
     return hashlib.blake2b(b"\n".join(lines), digest_size=16).hexdigest()
+
+
+def mark_of(change: Change) -> str:
+    """The fingerprint of one change: what an approval of it names."""
+    return fingerprint([change])
 
 
 def change_as_json(change: Change) -> dict[str, Any]:
@@ -80,6 +109,21 @@ def change_as_json(change: Change) -> dict[str, Any]:
             name: [value_as_json(delta.before), value_as_json(delta.after)]
             for name, delta in change.deltas.items()
         },
+    }
+
+
+def violation_as_json(violation: Violation) -> dict[str, Any]:
+    """One violation as other people's scripts read it."""
+    return {
+        "rule": violation.rule.value,
+        "target": violation.target.value,
+        "measure": violation.measure,
+        "limit": violation.limit,
+        "setting": violation.setting,
+        "skus": list(violation.skus),
+        "products": violation.products,
+        "changes": violation.changes,
+        "fingerprint": violation.fingerprint,
     }
 
 

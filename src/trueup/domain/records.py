@@ -96,6 +96,8 @@ class DesiredRecord:
     """What the catalogue implies for one record: the managed fields and nothing else.
 
     A retiring record wants only its active field to be false, and is never created.
+    `terms` is what its next version will be measured by, `previous` what was written on the version
+    that it takes over from, `needs` the records that must stand before it may go.
     `owner` is the offering that it belongs to, empty for a device shared by several; `users` are
     all offerings that need it; `sku` is the product under which it is reported.
     """
@@ -107,6 +109,9 @@ class DesiredRecord:
     users: tuple[str, ...]
     sku: str
     retiring: bool = False
+    terms: Fields = field(default_factory=dict)
+    previous: Fields = field(default_factory=dict)
+    needs: tuple[Ref, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +120,9 @@ class RemoteRecord:
 
     `code` is the business code that it carries (may be empty), `own_id` our offering id where the
     target carries it, `parent_id` the remote id of the record that it belongs to (a plan's
-    product), `version` changes whenever the record does, as far as the target tells. One that is
-    `taken` is bound to something else than what was asked for: it only occupies its name.
+    product), `version` changes whenever the record does and `editor` is who changed it last, as far
+    as the target tells. One that is `taken` is bound to something else than what was asked for: it
+    only occupies its name.
     """
 
     kind: Kind
@@ -127,6 +133,7 @@ class RemoteRecord:
     parent_id: str = ""
     version: str = ""
     taken: bool = False
+    editor: str = ""
 
     @property
     def name(self) -> str:
@@ -136,7 +143,11 @@ class RemoteRecord:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """The ledger's memory of one record: which remote id it has and what we last wrote."""
+    """The ledger's memory of one record: which remote id it has and what we last wrote.
+
+    `terms` is what it was created or adopted with (a plan: price, contract term, VAT basis); an
+    update leaves them alone.
+    """
 
     key: RecordKey
     slot: Slot
@@ -144,6 +155,7 @@ class Binding:
     owner: str
     sku: str
     applied: Fields
+    terms: Fields = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +169,7 @@ class Intent:
     key: RecordKey
     name: str
     namesakes: frozenset[str] = frozenset()
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

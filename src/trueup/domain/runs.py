@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from trueup.domain.records import TargetName
 
@@ -21,6 +22,9 @@ class Trigger(StrEnum):
     RESYNC = "resync"
     REPAIR = "repair"
     DEMO = "demo"
+    APPROVAL = "approval"
+    REVERT = "revert"
+    ADOPT = "adopt"
 
 
 class RunState(StrEnum):
@@ -133,6 +137,7 @@ class Run:
     error: str | None = None
     catalogue_size: int | None = None
     resumes: str = ""  # the interrupted run that it continues
+    violations: Sequence[Mapping[str, Any]] = ()  # as `trueup plan --json` shows them
 
     @property
     def duration_ms(self) -> int:

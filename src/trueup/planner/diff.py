@@ -20,12 +20,14 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from trueup.domain.changes import Action, Change, FieldDelta, Finding, FindingKind, Reason
-from trueup.domain.records import ACTIVE, NAME, DesiredRecord, Fields, FieldValue, Kind
+from trueup.domain.records import ACTIVE, NAME, DesiredRecord, Fields, Kind
+from trueup.domain.threeway import empty, same
 from trueup.planner.identity import Identity, Match
 from trueup.planner.mapping import Policy
 
 Policies = Mapping[Kind, Mapping[str, Policy]]
 _LISTED_RIVALS = 5
+_CORRECTED = frozenset({Policy.ENFORCE, Policy.REPORT})
 _UNIQUE_NAMES = frozenset({Kind.BILLING_PRODUCT, Kind.BILLING_ITEM})
 
 
@@ -100,30 +102,17 @@ def field_deltas(
         if same(before, after):
             continue
         policy = policies.get(name, Policy.ENFORCE)
-        if policy is Policy.ENFORCE or (policy is Policy.FILL and _empty(before)):
+        if policy in _CORRECTED or (policy is Policy.FILL and empty(before)):
             deltas[name] = FieldDelta(before, after)
     return deltas
 
 
-def same(one: FieldValue, other: FieldValue) -> bool:
-    """Equal values; an empty text and no value say the same, true and 1 do not."""
-    if _empty(one) and _empty(other):
-        return True
-    if isinstance(one, bool) is not isinstance(other, bool):
-        return False
-    return one == other
-
-
-def _empty(value: FieldValue) -> bool:
-    return value is None or value == ""
-
-
 def _create(record: DesiredRecord, match: Match) -> Change:
-    deltas = {name: FieldDelta(None, v) for name, v in record.fields.items() if not _empty(v)}
+    deltas = {name: FieldDelta(None, v) for name, v in record.fields.items() if not empty(v)}
     return Change(
         record.key,
         Action.CREATE,
-        Reason.MISSING,
+        Reason.REPRICED if record.previous else Reason.MISSING,
         deltas,
         record.slot,
         record.owner,
@@ -131,6 +120,8 @@ def _create(record: DesiredRecord, match: Match) -> Change:
         record.sku,
         fields=record.fields,
         namesakes=match.namesakes,
+        applied=record.previous,
+        terms=record.terms,
     )
 
 
@@ -138,7 +129,8 @@ def _retire(record: DesiredRecord, match: Match, deltas: dict[str, FieldDelta]) 
     """Only what is on sale is retired; what we cannot read as active is left alone."""
     if ACTIVE[record.key.kind] not in deltas:
         return None
-    return _change(record, match, Action.RETIRE, Reason.WITHDRAWN, deltas)
+    why = Reason.REPRICED if record.needs else Reason.WITHDRAWN
+    return _change(record, match, Action.RETIRE, why, deltas)
 
 
 def _change(
@@ -163,6 +155,10 @@ def _change(
         remote_id=remote.remote_id,
         version=remote.version,
         fields=record.fields,
+        applied=match.binding.applied if match.binding is not None else {},
+        terms=record.terms,
+        needs=record.needs,
+        editor=remote.editor,
     )
 
 

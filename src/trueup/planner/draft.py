@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from trueup.domain.changes import Change, Finding
+from trueup.domain.guards import Held
 from trueup.domain.offering import Dormant, Offering, Reading, Withdrawn
 from trueup.domain.package import PackageRow, UnreadableRow
 from trueup.domain.records import (
@@ -35,7 +36,8 @@ from trueup.planner.screen import device_finding, duplicate_finding, screen
 class ProductDraft:
     """One product that is looked at: why, what was found, and what it needs.
 
-    One that is `still` is known to agree without being compared.
+    One that is `still` is known to agree without being compared. `planned` are its changes before
+    the guards looked at them, `changes` those that pass, `held` those that wait for a person.
     """
 
     offering_id: str
@@ -46,7 +48,9 @@ class ProductDraft:
     states: Mapping[TargetName, ProductState] = field(default_factory=dict)
     reading: Reading | None = None
     findings: list[Finding] = field(default_factory=list)
+    planned: list[Change] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
     unread: Mapping[TargetName, str] = field(default_factory=dict)
     still: bool = False
 
@@ -72,12 +76,21 @@ class ProductDraft:
             return Verdict(ProductStatus.DEFERRED, self.unread[target])
         if self.changes_at(target):
             return None
-        return Verdict(ProductStatus.UNCHANGED)
+        return self.waiting(target) or Verdict(ProductStatus.UNCHANGED)
+
+    def waiting(self, target: TargetName) -> Verdict | None:
+        """The verdict of a product with changes at a target that wait, or that a person refused."""
+        held = [one for one in self.held if one.change.target is target]
+        if not held:
+            return None
+        asks = [one for one in held if not one.rejected]
+        status = ProductStatus.HELD if asks else ProductStatus.SKIPPED
+        return Verdict(status, "; ".join(dict.fromkeys(one.why for one in asks or held)))
 
     @property
     def agrees(self) -> bool:
         """Whether there is nothing to do and nothing to say."""
-        return not (self.changes or self.findings or self.unread)
+        return not (self.planned or self.findings or self.unread)
 
     def work(self, target: TargetName) -> Work:
         """The product's changes at a target, with what decides their place in the queue."""
@@ -181,11 +194,11 @@ class Drafter:
         for draft, record in part.desired:
             change, finding = compare_record(record, identity, self._policies)
             if change is not None:
-                draft.changes.append(change)
+                draft.planned.append(change)
             if finding is not None:
                 draft.findings.append(finding)
         for draft in part.drafts.values():
-            draft.changes = [c for c in draft.changes if draft.blocks(c.target) is None]
+            draft.planned = [c for c in draft.planned if draft.blocks(c.target) is None]
 
     def _wanted(self, draft: ProductDraft, remembered: Sequence[Binding]) -> list[DesiredRecord]:
         if isinstance(draft.reading, Withdrawn):

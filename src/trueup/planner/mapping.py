@@ -21,6 +21,7 @@ class Policy(StrEnum):
 
     ENFORCE = "enforce"  # the catalogue: a difference is corrected
     FILL = "fill"  # the catalogue only while it is empty
+    REPORT = "report"  # the catalogue, but a person is asked before a hand edit is overwritten
     IGNORE = "ignore"  # somebody else: never read, never sent
 
 
@@ -115,6 +116,10 @@ DEFAULT_RULES: Mapping[Kind, tuple[FieldRule, ...]] = {
     ),
 }
 
+# The fields that Zoho itself takes as the price, wherever a mapping fills them from.
+_PRICES = frozenset({"Unit_Price", "recurring_price"})
+_FEES = frozenset({"setup", "item_rate"})
+
 ITEM_SOURCES = ("item_name", "item_sku", "item_rate", "item_description", "active")
 
 
@@ -131,6 +136,19 @@ class FieldMap:
     def policies(self, kind: Kind) -> dict[str, Policy]:
         """The policy of each field of a kind."""
         return {rule.field: rule.policy for rule in self.rules[kind]}
+
+    def money(self, kind: Kind) -> dict[str, bool]:
+        """The managed fields that hold money; true for those that are the list price itself.
+
+        A list price is never nothing. A fee may be, because 0.00 is a fee that is waived.
+        """
+        found: dict[str, bool] = {}
+        for rule in self.rules[kind]:
+            if rule.policy is not Policy.IGNORE:
+                price = rule.source == "recurring" or rule.field in _PRICES
+                if price or rule.source in _FEES or rule.field == "setup_fee":
+                    found[rule.field] = price
+        return found
 
     def field_from(self, kind: Kind, source: str) -> str:
         """The managed field that comes from a source; empty when none does."""

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
 
-import psycopg
 from psycopg import sql
 from psycopg_pool import ConnectionPool
 
 from trueup.domain.changes import Action, Change, Outcome
-from trueup.domain.errors import LeaseLostError
 from trueup.domain.records import (
     Binding,
     DesiredRecord,
@@ -32,6 +29,7 @@ from trueup.domain.records import (
 from trueup.domain.runs import ProductResult, Run
 from trueup.domain.states import ProductState
 from trueup.ports import Fence
+from trueup.postgres.fences import fence_values, fenced
 from trueup.postgres.jsonfields import clean, dump
 from trueup.postgres.ledger_rows import (
     Row,
@@ -48,7 +46,6 @@ from trueup.postgres.queries import load_queries
 from trueup.postgres.settlement import settlement_values
 
 _SQL: Final[Mapping[str, sql.SQL]] = load_queries("ledger")
-_FENCED_OFF: Final = "TU001"  # the error code of trueup.require_lease
 _PIECE: Final = 10_000
 
 CATALOGUE_IDS: Final = sql.SQL("select id::text from public.service_packages")
@@ -81,8 +78,8 @@ class PostgresLedger:
         Runs that never finished are marked as interrupted, here and in the predecessor's log, and
         the last of them is the one that this run resumes.
         """
-        given = run_values(run) | _fence_values(fence)
-        with self._pool.connection() as connection, _fenced(), connection.transaction():
+        given = run_values(run) | fence_values(fence)
+        with self._pool.connection() as connection, fenced(), connection.transaction():
             connection.execute(_SQL["fence"], given)
             dead = connection.execute(_SQL["interrupt"], given).fetchone()
             given["resumes"] = run.resumes or (dead[0] if dead else "")
@@ -92,8 +89,8 @@ class PostgresLedger:
 
     def finish(self, run: Run, fence: Fence) -> None:
         """Write down how a run ended, also in the predecessor's log."""
-        given = run_values(run) | _fence_values(fence)
-        with self._pool.connection() as connection, _fenced(), connection.transaction():
+        given = run_values(run) | fence_values(fence)
+        with self._pool.connection() as connection, fenced(), connection.transaction():
             connection.execute(_SQL["fence"], given)
             connection.execute(_SQL["finish"], given)
             connection.execute(_SQL["finish_log"], given)
@@ -138,8 +135,8 @@ class PostgresLedger:
 
     def note_absences(self, run_id: str, fence: Fence) -> None:
         """Count one more run for each missing offering; those that came back start anew."""
-        given = {"run_id": run_id} | _fence_values(fence)
-        with self._pool.connection() as connection, _fenced(), connection.transaction():
+        given = {"run_id": run_id} | fence_values(fence)
+        with self._pool.connection() as connection, fenced(), connection.transaction():
             connection.execute(_SQL["fence"], given)
             for name in ("forget_absences", "note_absences"):
                 connection.execute(_SQL[name].format(catalogue_ids=self._ids), given)
@@ -230,22 +227,5 @@ class PostgresLedger:
             return connection.execute(_SQL[name], given).fetchall()
 
     def _write(self, name: str, given: Mapping[str, Any], fence: Fence) -> None:
-        with self._pool.connection() as connection, _fenced():
-            connection.execute(_SQL[name], {**given, **_fence_values(fence)})
-
-
-def _fence_values(fence: Fence) -> dict[str, Any]:
-    return {"lease": fence.name, "epoch": fence.epoch}
-
-
-@contextmanager
-def _fenced() -> Iterator[None]:
-    try:
-        yield
-    except psycopg.Error as error:
-        if error.sqlstate != _FENCED_OFF:
-            raise
-        raise LeaseLostError(
-            "the run lock expired or was taken over; nothing was written",
-            remedy="the run that holds the lock now carries on; look at `trueup runs`",
-        ) from error
+        with self._pool.connection() as connection, fenced():
+            connection.execute(_SQL[name], {**given, **fence_values(fence)})

@@ -105,3 +105,19 @@ def _configure(conn: psycopg.Connection) -> None:
     # Not as a start-up option: poolers refuse those they do not know.
     if conn.info.parameter_status("TimeZone") != "UTC":
         conn.execute("set timezone to 'UTC'")
+
+
+def explain_database_error(error: Exception) -> DatabaseUnavailableError:
+    """An error of the database driver that reached a command, with what to do about it."""
+    if isinstance(error, psycopg.errors.DiskFull):
+        return DatabaseUnavailableError(
+            "the database's disk is full", "free some space and run again"
+        )
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return unavailable(error)
+    # It is there, and will not have what was said: not the moment to look for the server.
+    first_line = str(error).partition("\n")[0]
+    return DatabaseUnavailableError(
+        f"the database refused a statement: {first_line}",
+        "`trueup db status` tells whether the schema is as it should be",
+    )

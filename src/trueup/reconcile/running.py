@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from threading import Lock
+from dataclasses import dataclass, replace
 
-from trueup.domain.changes import Change, Status
+from trueup.domain.changes import Action, Status
 from trueup.domain.errors import CredentialsError, LockedError, ScopeError, TrueupError
-from trueup.domain.plan import Plan, change_as_json, fingerprint_of_json
-from trueup.domain.records import TargetName
-from trueup.domain.runs import ProductResult, ProductStatus, Run, RunState, Tally, Trigger, Verdict
+from trueup.domain.plan import (
+    Plan,
+    mark_of,
+    violation_as_json,
+)
+from trueup.domain.records import RecordKey, TargetName
+from trueup.domain.runs import ProductResult, ProductStatus, Run, RunState, Tally, Verdict
 from trueup.planner.draft import ProductDraft
 from trueup.planner.due import Look
 from trueup.planner.order import Work, choose
 from trueup.reconcile.applying import Brake, Lane
+from trueup.reconcile.book import Book, deferred_at, without_changes
+from trueup.reconcile.guarding import guard
+from trueup.reconcile.orders import Approval, Order, approved_by, keep_only
 from trueup.reconcile.scope import HeldLock, Scope, Workshop
-from trueup.reconcile.survey import Survey, survey
+from trueup.reconcile.survey import survey
+from trueup.reconcile.surveyed import Survey
 
 REQUEST_COUNTS = ("oauth", "crm", "billing")
 _PASSES = 3  # a lost answer is looked up, and its dependants carried out, within the same run
 _UNCERTAIN = frozenset({Status.UNKNOWN, Status.STALE})
-_NOT_APPROVED = "needs something that is not in the approved plan"
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What somebody asked for: a scope, who asked, and how.
-
-    `approved_plan` limits the run to exactly these changes; what differs from them is stale.
-    """
-
-    scope: Scope
-    trigger: Trigger
-    approved_plan: Sequence[Mapping[str, object]] | None = None
-    trust_smaller: bool = False
-    bounded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,41 +39,6 @@ class Report:
     results: tuple[ProductResult, ...] = ()
     error: TrueupError | None = None
     stale: int = 0
-
-
-@dataclass(slots=True)
-class _Book:
-    """What a run has decided so far; settles products as they are decided."""
-
-    shop: Workshop
-    run_id: str
-    lock: HeldLock
-    started: datetime
-    results: dict[str, ProductResult] = field(default_factory=dict)
-    guard: Lock = field(default_factory=Lock)
-
-    def settle(self, decided: Iterable[tuple[ProductDraft, TargetName, Verdict]]) -> None:
-        """Make verdicts durable and remember them for the report."""
-        results = []
-        for draft, target, verdict in decided:
-            one = ProductResult(
-                draft.offering_id, draft.sku, draft.name, draft.revision, {target: verdict}
-            )
-            results.append(one)
-            with self.guard:
-                known = self.results.get(draft.offering_id)
-                before = dict(known.verdicts) if known else {}
-                verdicts = {**before, target: _in_sum(before.get(target), verdict)}
-                self.results[draft.offering_id] = replace(one, verdicts=verdicts)
-        if results:
-            ledger, fence = self.shop.ledger, self.lock.fence
-            ledger.settle(results, self.run_id, fence, self.started)
-        for one in results:
-            self.shop.watcher.decided(one)
-
-    def agreed(self, drafts: list[ProductDraft]) -> None:
-        """Products that need nothing are verified at once."""
-        self.settle(_without_changes(drafts))
 
 
 def run(shop: Workshop, order: Order, brake: Brake) -> Report:
@@ -126,7 +81,7 @@ class _Running:
         self, shop: Workshop, order: Order, brake: Brake, record: Run, lock: HeldLock
     ) -> None:
         self.shop, self.order, self.brake, self.record, self.lock = shop, order, brake, record, lock
-        self.book = _Book(shop, record.run_id, lock, record.started_at)
+        self.book = Book(shop, record.run_id, lock, record.started_at)
         self.plan = Plan()
         self.fingerprint = ""
         self.stopped: dict[TargetName, TrueupError] = {}
@@ -134,6 +89,8 @@ class _Running:
         last = shop.ledger.last_run()
         self.catalogue_size = None if last is None else last.catalogue_size
         self.stale = 0
+        self.approval_is_stale = False
+        self.uncreated: set[RecordKey] = set()
         deadline = shop.limits.deadline
         self.ends_at = None if deadline is None else shop.clock.monotonic() + deadline
         self.requests_before = dict(shop.requests())
@@ -150,8 +107,17 @@ class _Running:
             if not uncertain or self.brake.pulled.is_set() or self.order.approved_plan is not None:
                 break
             scope = replace(scope, skus=tuple(sorted(uncertain)), look=Look.EVERYTHING)
+        self.shop.guardbook.tidy(self.record.started_at, self.lock.fence)
         if not self.order.scope.skus and self.order.scope.limit is None:
             self.shop.ledger.note_absences(self.record.run_id, self.lock.fence)
+            self._note_established()
+
+    def _note_established(self) -> None:
+        """A target at which nothing is left to create is established: its first sync is over."""
+        undone = {key.kind.target for key in self.uncreated}
+        read = {t for t in self.order.scope.targets if t not in self.stopped}
+        if done := read - undone:
+            self.shop.guardbook.establish(done, self.record.run_id, self.lock.fence)
 
     def requests(self) -> dict[str, int]:
         """The requests that this run has sent, by target."""
@@ -174,17 +140,31 @@ class _Running:
             why_stop=lambda: self.brake.why_stop(self.shop.clock, self.ends_at),
         )
         self.stopped.update(seen.stopped)
+        if first and self.order.approval is not None:
+            self._let_pass(seen, self.order.approval)
         if first:
             self.catalogue_size = seen.catalogue_size
             limits = self.shop.limits
             self.plan = seen.plan(batch_size=limits.batch_size, rate=limits.rate)
             self.fingerprint = self.plan.fingerprint
+            self.uncreated = {c.key for c in self.plan.changes if c.action is Action.CREATE}
         return seen
+
+    def _let_pass(self, seen: Survey, approval: Approval) -> None:
+        """A person approved this plan, or what one of its violations holds."""
+        held = approved_by(seen.plan(batch_size=1, rate=1.0), approval.fingerprint)
+        if not held:
+            self.approval_is_stale = True
+            return
+        fence = self.lock.fence
+        self.shop.guardbook.approve(held, self.record.run_id, fence, approval.decision)
+        guard(self.shop, seen, [mark_of(one.change) for one in held])
 
     def _apply(self, seen: Survey, *, first: bool) -> list[Lane]:
         if self.order.approved_plan is not None:
             self.stale = keep_only(seen, self.order.approved_plan)
-        self.book.settle(_without_changes(seen.drafts))
+        self.shop.guardbook.hold(seen.held, self.record.run_id, self.lock.fence)
+        self.book.settle(without_changes(seen.drafts))
         chosen, deferred = self._choose(seen)
         if first:
             self.shop.watcher.planned(self.plan, len(chosen))
@@ -193,9 +173,7 @@ class _Running:
         def decided(work: Work, target: TargetName, verdict: Verdict) -> None:
             if work.owner in drafts:
                 draft = drafts[work.owner]
-                if verdict.status.agrees and target in draft.unread:
-                    verdict = Verdict(ProductStatus.DEFERRED, draft.unread[target])
-                self.book.settle([(draft, target, verdict)])
+                self.book.settle([(draft, target, _with_the_rest(draft, target, verdict))])
 
         lanes = []
         queues = []
@@ -214,12 +192,19 @@ class _Running:
                         decided,
                     )
                 )
-        self.book.settle(_deferred(drafts[owner] for owner in deferred if owner in drafts))
+        self.book.settle(deferred_at(drafts[owner] for owner in deferred if owner in drafts))
         self._side_by_side(lanes, queues)
         for lane in lanes:
             if lane.stopped is not None:
                 self.stopped[lane.target.name] = lane.stopped
+        self._note_done(lanes)
         return lanes
+
+    def _note_done(self, lanes: list[Lane]) -> None:
+        """Decisions on what was carried out are done with."""
+        done = [o.change for lane in lanes for o in lane.outcomes if o.status is Status.APPLIED]
+        self.uncreated -= {change.key for change in done}
+        self.shop.guardbook.passed(done, self.record.run_id, self.lock.fence)
 
     def _side_by_side(self, lanes: list[Lane], queues: list[list[Work]]) -> None:
         """Each target has its own lane, so that one that is slow or paused delays nobody."""
@@ -247,55 +232,19 @@ class _Running:
         return [w.owner for w in now], [w.owner for w in later]
 
 
+def _with_the_rest(draft: ProductDraft, target: TargetName, verdict: Verdict) -> Verdict:
+    """What was written went well; what could not be read, or waits for a person, counts too."""
+    if not verdict.status.agrees:
+        return verdict
+    if target in draft.unread:
+        return Verdict(ProductStatus.DEFERRED, draft.unread[target])
+    return draft.waiting(target) or verdict
+
+
 def _work(drafts: dict[str, ProductDraft], owner: str, target: TargetName, seen: Survey) -> Work:
     if owner in drafts:
         return drafts[owner].work(target)
     return Work("", "", tuple(c for c in seen.leftovers if c.target is target))
-
-
-def _in_sum(before: Verdict | None, now: Verdict) -> Verdict:
-    """What a later pass found equal was written before; a failure it could not look at stays."""
-    if before is None or before.status not in (ProductStatus.OK, ProductStatus.FAILED):
-        return now
-    if before.status is ProductStatus.FAILED and now.status is ProductStatus.DEFERRED:
-        return before
-    return Verdict(ProductStatus.OK) if now.status is ProductStatus.UNCHANGED else now
-
-
-def _without_changes(
-    drafts: Iterable[ProductDraft],
-) -> list[tuple[ProductDraft, TargetName, Verdict]]:
-    return [
-        (draft, target, verdict)
-        for draft in drafts
-        for target in draft.due
-        if (verdict := draft.verdict(target)) is not None
-    ]
-
-
-def _deferred(
-    drafts: Iterable[ProductDraft],
-) -> list[tuple[ProductDraft, TargetName, Verdict]]:
-    later = Verdict(ProductStatus.DEFERRED, "the run's limit of products was reached")
-    return [(d, target, later) for d in drafts for target in d.due if d.changes_at(target)]
-
-
-def keep_only(seen: Survey, approved: Sequence[Mapping[str, object]]) -> int:
-    """Drop every change that is not exactly among the approved ones; returns how many are stale."""
-    wanted = {fingerprint_of_json([change]) for change in approved}
-    kept: set[str] = set()
-
-    def stays(change: Change) -> bool:
-        mark = fingerprint_of_json([change_as_json(change)])
-        kept.add(mark)
-        return mark in wanted
-
-    for draft in seen.drafts:
-        dropped = [change for change in draft.changes if not stays(change)]
-        draft.unread = {**draft.unread, **{c.target: _NOT_APPROVED for c in dropped}}
-        draft.changes = [change for change in draft.changes if stays(change)]
-    seen.leftovers = [change for change in seen.leftovers if stays(change)]
-    return len(wanted - kept)
 
 
 def _ended(work: _Running, error: str | None, *, crashed: bool = False) -> Run:
@@ -303,6 +252,8 @@ def _ended(work: _Running, error: str | None, *, crashed: bool = False) -> Run:
     for result in work.book.results.values():
         tally.add(result)
     reasons = [f"{t.value}: {e.message}" for t, e in sorted(work.stopped.items())]
+    if work.approval_is_stale:
+        reasons.append("the approval is stale: nothing that is held has its fingerprint any more")
     if _was_cut_short(work, tally):
         reasons.append(work.brake.reason)
     return replace(
@@ -314,6 +265,7 @@ def _ended(work: _Running, error: str | None, *, crashed: bool = False) -> Run:
         requests=work.requests(),
         error=error or "; ".join(reasons) or None,
         catalogue_size=work.catalogue_size,
+        violations=tuple(violation_as_json(one) for one in work.plan.violations),
     )
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from trueup.domain.changes import Outcome
+from trueup.domain.guards import GuardLimits
 from trueup.domain.plan import Plan
 from trueup.domain.records import Kind, TargetName
 from trueup.domain.runs import ProductResult, Trigger
@@ -16,7 +17,7 @@ from trueup.domain.states import ProductState, Standing
 from trueup.planner.due import Look
 from trueup.planner.mapping import FieldMap
 from trueup.planner.reading import CatalogueRules
-from trueup.ports import Catalogue, Clock, Fence, Ledger, Target
+from trueup.ports import Catalogue, Clock, Fence, Guardbook, Ledger, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +117,13 @@ class Workshop:
     catalogue: Catalogue
     targets: Mapping[TargetName, Target]
     ledger: Ledger
+    guardbook: Guardbook
     lock: RunLock
     clock: Clock
     mapping: FieldMap
     rules: CatalogueRules
     limits: Limits
+    guards: GuardLimits
     new_run_id: Callable[[Trigger, datetime], str]
     requests: Callable[[], Mapping[str, int]] = field(default=dict)
     throttles: Callable[[TargetName], int] = field(default=lambda _: 0)

@@ -7,27 +7,27 @@ what agrees is handed on at once, and only what differs or cannot be planned is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from decimal import Decimal
 from itertools import islice
 from typing import TypeVar
 
 from trueup.domain.changes import Change
 from trueup.domain.errors import CatalogueError, TargetStoppedError, TrueupError
 from trueup.domain.offering import Offering
-from trueup.domain.plan import Estimate, Plan
 from trueup.domain.records import KINDS_OF, NAME, Kind, RecordKey, RemoteRecord, Schema, TargetName
 from trueup.planner.census import Census, device_codes, take_census
 from trueup.planner.conflicts import claims, without_claimed
 from trueup.planner.diff import compare_record
 from trueup.planner.draft import Drafter, ProductDraft
-from trueup.planner.estimate import count_requests
+from trueup.planner.guard import percent
 from trueup.planner.identity import Identity
 from trueup.planner.mapping import Policy
 from trueup.planner.project import Projector, retiring
 from trueup.ports import Glance
 from trueup.reconcile.due_products import DueProducts
+from trueup.reconcile.guarding import guard
 from trueup.reconcile.scope import Scope, Workshop
+from trueup.reconcile.surveyed import Survey
 
 PART = 1000  # products compared at a time
 _READ_STEP = 200  # records between two words to the watcher: one listing page
@@ -35,33 +35,6 @@ _READ_STEP = 200  # records between two words to the watcher: one listing page
 _T = TypeVar("_T")
 Agreed = Callable[[list[ProductDraft]], None]
 WhyStop = Callable[[], str | None]
-
-
-@dataclass(slots=True)
-class Survey:
-    """What looking at both sides gave.
-
-    `drafts` are the products that need something, were refused or could not be compared; `looked`
-    counts all that were due and `agreed` those that need nothing. `leftovers` retire shared
-    devices that no product includes any more. `stopped` says which target could not be read.
-    """
-
-    started: datetime
-    catalogue_size: int = 0
-    looked: int = 0
-    agreed: int = 0
-    drafts: list[ProductDraft] = field(default_factory=list)
-    leftovers: list[Change] = field(default_factory=list)
-    stopped: dict[TargetName, TargetStoppedError] = field(default_factory=dict)
-
-    def plan(self, *, batch_size: int, rate: float) -> Plan:
-        """The survey as a plan that can be shown, stored and compared; `rate` in requests/s."""
-        changes = tuple(c for d in self.drafts for c in d.changes) + tuple(self.leftovers)
-        findings = tuple(f for d in self.drafts for f in d.findings)
-        requests = count_requests(changes, batch_size)
-        return Plan(
-            changes, findings, Estimate(requests, requests / rate), self.looked, self.agreed
-        )
 
 
 def survey(
@@ -92,6 +65,7 @@ def survey(
         _Comparer(shop, census, schemas, reading, result, on_agreed).compare(due, scope)
     finally:
         shop.ledger.forget(reading)
+    guard(shop, result)
     return result
 
 
@@ -113,9 +87,11 @@ def _refuse_suspicious(shop: Workshop, census: Census, *, trust_smaller: bool) -
         )
     last = shop.ledger.last_run()
     before = last.catalogue_size if last is not None else None
-    if before is not None and census.size * 2 < before and not trust_smaller:
+    most = shop.guards.catalogue_loss
+    if before and 1 - Decimal(census.size) / before > most and not trust_smaller:
         raise CatalogueError(
-            f"the catalogue has {census.size} rows; the last run saw {before}: nothing was done",
+            f"the catalogue has {census.size} rows; the last run saw {before}, and losing more than"
+            f" {percent(most)} of them (guards.catalogue_loss) stops a run: nothing was done",
             "check the catalogue; if it is right, run once with --accept-smaller-catalogue",
         )
 
@@ -200,7 +176,7 @@ class _Comparer:
         for drafts in parts(reachable, PART):
             self._compare_part(drafts)
         if TargetName.BILLING in self._schemas and not (scope.skus or scope.limit):
-            self._result.leftovers += self._unused_devices()
+            self._result.planned_leftovers += self._unused_devices()
         self._settle_conflicts()
 
     def _glance(self) -> Glance | None:
@@ -213,7 +189,8 @@ class _Comparer:
             for kind in schema.kinds
         }
         enforced = {
-            k: [r.field for r in of if r.policy is Policy.ENFORCE] for k, of in rules.items()
+            k: [r.field for r in of if r.policy in (Policy.ENFORCE, Policy.REPORT)]
+            for k, of in rules.items()
         }
         filled = {k: [r.field for r in of if r.policy is Policy.FILL] for k, of in rules.items()}
         return Glance(self._reading, enforced, filled)
@@ -238,10 +215,10 @@ class _Comparer:
 
     def _settle_conflicts(self) -> None:
         result = self._result
-        claimed = claims(change for draft in result.drafts for change in draft.changes)
+        claimed = claims(change for draft in result.drafts for change in draft.planned)
         for draft in result.drafts:
-            draft.changes = without_claimed(draft.changes, claimed)
-        result.leftovers = without_claimed(result.leftovers, claimed)
+            draft.planned = without_claimed(draft.planned, claimed)
+        result.planned_leftovers = without_claimed(result.planned_leftovers, claimed)
 
     def _compare_part(self, drafts: list[ProductDraft]) -> None:
         ledger = self._shop.ledger

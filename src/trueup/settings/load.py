@@ -56,6 +56,17 @@ class Settings:
     catalogue_table: str
     vat_basis: Literal["exclusive", "inclusive"] | None
     vat_rate: Decimal
+    price_fall: Decimal
+    price_rise: Decimal
+    mass_share: Decimal
+    mass_count: int
+    catalogue_loss: Decimal
+    takeover: Literal["hold", "apply"]
+    flips: int
+    flip_days: int
+    approval_expires: float
+    price_changes: Literal["version", "update", "hold"]
+    version_threshold: Decimal
     mapping: FieldMap
     columns: Mapping[str, str]
     file: Path | None

@@ -71,6 +71,17 @@ def fraction(value: Any) -> Decimal:
     return number
 
 
+def share(value: Any) -> Decimal:
+    """A fraction that may exceed one, such as the rise of a price."""
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError("a fraction such as 0.30") from None
+    if not number.is_finite() or number < 0:
+        raise ValueError("a fraction of 0 or more, such as 0.30")
+    return number
+
+
 def choice(*options: str) -> Parse:
     """One of some words, whatever their case."""
 

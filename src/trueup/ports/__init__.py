@@ -1,0 +1,36 @@
+"""What the core needs from the outside: small Protocols and the values that cross them."""
+
+from trueup.ports.clock import Clock
+from trueup.ports.guardbook import Decision, Guardbook
+from trueup.ports.ledger import Fence, Lease, Ledger
+from trueup.ports.limits import (
+    AccessToken,
+    Budget,
+    BudgetUsage,
+    MintedToken,
+    TargetUsage,
+    Ticket,
+    TokenStore,
+)
+from trueup.ports.sides import Catalogue, CatalogueEntry, Glance, Target, Written
+
+__all__ = [
+    "AccessToken",
+    "Budget",
+    "BudgetUsage",
+    "Catalogue",
+    "CatalogueEntry",
+    "Clock",
+    "Decision",
+    "Fence",
+    "Glance",
+    "Guardbook",
+    "Lease",
+    "Ledger",
+    "MintedToken",
+    "Target",
+    "TargetUsage",
+    "Ticket",
+    "TokenStore",
+    "Written",
+]

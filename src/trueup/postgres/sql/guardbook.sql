@@ -1,0 +1,119 @@
+-- name: fence
+select trueup.require_lease(%(lease)s, %(epoch)s::bigint)
+
+-- name: products
+select case kind when 'crm_product' then 'crm' else 'billing' end, count(distinct owner)
+from trueup.binding
+where owner <> '' and code not like 'moved:%%'
+group by 1
+
+-- name: established
+select target from trueup.established
+
+-- name: written
+-- Bound, or reached by a request of ours, also when the answer was lost.
+select kind, remote_id
+from json_to_recordset(%(records)s::json) as asked (kind text, remote_id text)
+where exists (select from trueup.binding
+              where binding.kind = asked.kind and binding.remote_id = asked.remote_id)
+   or exists (select from trueup.change_history as past
+              where past.kind = asked.kind and past.remote_id = asked.remote_id
+                and past.remote_id <> '' and past.status in ('applied', 'unknown'))
+
+-- name: approved
+select held.fingerprint
+from json_to_recordset(%(keys)s::json) as asked (kind text, code text)
+join trueup.held_change as held using (kind, code)
+where held.state = 'approved' and (held.expires_at is null or held.expires_at > %(now)s)
+
+-- name: refused
+select kind, code, field, jsonb_build_object('value', value)::text, by, note
+from json_to_recordset(%(keys)s::json) as asked (kind text, code text)
+join trueup.refusal using (kind, code)
+
+-- name: flips
+select past.kind, past.code, delta.field, count(*), array_agg(distinct past.editor)
+from json_to_recordset(%(keys)s::json) as asked (kind text, code text)
+join trueup.change_history as past using (kind, code)
+cross join lateral jsonb_object_keys(past.deltas) as delta (field)
+where past.reason = 'drifted' and past.status = 'applied' and past.at >= %(since)s
+group by 1, 2, 3
+
+-- name: supersede
+-- What waited for the same record in another form is stale.
+update trueup.held_change as held
+set state = 'stale', closed_at = clock_timestamp()
+from json_to_recordset(%(held)s::json) as new (kind text, code text, fingerprint text)
+where held.kind = new.kind and held.code = new.code and held.fingerprint <> new.fingerprint
+  and held.state in ('open', 'approved')
+
+-- name: keep
+insert into trueup.held_change as known
+    (kind, code, target, sku, sku_key, owner, action, reason, deltas, applied, remote_id,
+     fingerprint, rules, why, first_run, last_run)
+select kind, code, target, sku, sku_key, owner, action, reason, deltas, applied, remote_id,
+       fingerprint, rules, why, %(run_id)s, %(run_id)s
+from jsonb_to_recordset(%(held)s::jsonb) as new (
+    kind text, code text, target text, sku text, sku_key text, owner text, action text,
+    reason text, deltas jsonb, applied jsonb, remote_id text, fingerprint text, rules text[],
+    why text)
+order by kind, code
+on conflict (kind, code, fingerprint) where state in ('open', 'approved') do update
+set last_run = excluded.last_run, rules = excluded.rules, why = excluded.why,
+    state = case when known.state = 'approved' and known.expires_at <= clock_timestamp()
+                 then 'open' else known.state end
+returning kind, code, fingerprint, (xmax = 0) as new
+
+-- name: note_held
+insert into trueup.change_history
+    (run_id, at, target, kind, code, sku, sku_key, owner, action, reason, deltas, status,
+     remote_id, detail, actor)
+select %(run_id)s, clock_timestamp(), target, kind, code, sku, sku_key, owner, action, reason,
+       deltas, %(status)s, remote_id, %(detail)s || case when %(detail)s = '' then why else '' end,
+       %(actor)s
+from trueup.held_change
+where fingerprint = any(%(marks)s::text[]) and state in ('open', 'approved', 'rejected')
+order by id
+
+-- name: approve
+update trueup.held_change
+set state = 'approved', decided_by = %(by)s, decided_at = clock_timestamp(), note = %(note)s,
+    expires_at = %(expires_at)s
+where fingerprint = any(%(marks)s::text[]) and state in ('open', 'approved')
+returning kind, code, fingerprint, deltas::text
+
+-- name: lift_refusals
+delete from trueup.refusal
+using trueup.held_change as held
+cross join lateral jsonb_object_keys(held.deltas) as delta (field)
+where held.fingerprint = any(%(marks)s::text[]) and held.state = 'approved'
+  and refusal.kind = held.kind and refusal.code = held.code and refusal.field = delta.field
+
+-- name: passed
+update trueup.held_change as held
+set state = 'applied', last_run = %(run_id)s, closed_at = clock_timestamp()
+from jsonb_to_recordset(%(done)s::jsonb) as done (kind text, code text, fields text[])
+where held.kind = done.kind and held.code = done.code and held.state in ('open', 'approved')
+  and not exists (select from jsonb_object_keys(held.deltas) as delta (field)
+                  where delta.field <> all (done.fields))
+
+-- name: tidy
+update trueup.held_change as held
+set state = 'stale', closed_at = clock_timestamp()
+from trueup.product_state as product
+where held.state in ('open', 'approved')
+  and product.offering_id::text = held.owner and product.target = held.target
+  and product.status = 'ok' and product.verified_at >= %(since)s
+
+-- name: establish
+insert into trueup.established (target, run_id)
+select unnest(%(targets)s::text[]), %(run_id)s
+on conflict (target) do nothing
+
+-- name: refuse
+insert into trueup.refusal (kind, code, field, value, by, note, run_id)
+select kind, code, field, value, %(by)s, %(note)s, %(run_id)s
+from jsonb_to_recordset(%(values)s::jsonb) as new (kind text, code text, field text, value jsonb)
+on conflict (kind, code, field) do update
+set value = excluded.value, by = excluded.by, note = excluded.note, run_id = excluded.run_id,
+    at = clock_timestamp()
