@@ -78,7 +78,7 @@ def _add(controls: Controls, request: Request, _rest: list[str]) -> Any:
 
 def _edit(controls: Controls, request: Request, _rest: list[str]) -> None:
     body = _body(request)
-    controls.edit(*_where(body), _key(body), _need(body, "fields"))
+    controls.edit(*_where(body), _key(body), _need(body, "fields"), str(body.get("by", "")))
 
 
 def _delete(controls: Controls, request: Request, _rest: list[str]) -> None:
@@ -86,9 +86,18 @@ def _delete(controls: Controls, request: Request, _rest: list[str]) -> None:
     controls.delete(*_where(body), _key(body))
 
 
+def _layout(controls: Controls, request: Request, _rest: list[str]) -> None:
+    """One layout is named `Standard`; `required` false takes the demand back."""
+    body = _body(request)
+    layout, required = str(body.get("layout", "Standard")), bool(body.get("required", True))
+    controls.demand(layout, str(_need(body, "field")), required=required)
+
+
 def _subscriptions(controls: Controls, request: Request, _rest: list[str]) -> None:
     body = _body(request)
-    controls.attach_subscriptions(_need(body, "plan_code"), int(_need(body, "live")))
+    controls.attach_subscriptions(
+        _need(body, "plan_code"), int(_need(body, "live")), int(body.get("cancelled", 0))
+    )
 
 
 _CALLS: Mapping[tuple[str, str], Callable[[Controls, Request, list[str]], Any]] = {
@@ -103,6 +112,7 @@ _CALLS: Mapping[tuple[str, str], Callable[[Controls, Request, list[str]], Any]] 
     ("POST", "add"): _add,
     ("POST", "edit"): _edit,
     ("POST", "delete"): _delete,
+    ("POST", "layout"): _layout,
     ("POST", "subscriptions"): _subscriptions,
     ("POST", "expire-tokens"): lambda controls, _request, _rest: {
         "expired": controls.expire_tokens()

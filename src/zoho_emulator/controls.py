@@ -113,12 +113,19 @@ class Controls:
                 return {"id": self.world.crm.add_foreign(fields).id}
             return self.world.billing.add_foreign(_billing(service, resource), fields)
 
-    def edit(self, service: str, resource: str, key: str, fields: Mapping[str, Any]) -> None:
-        """A hand edit of the record with this id or code. Raises `NoSuchRecordError`."""
+    def edit(
+        self, service: str, resource: str, key: str, fields: Mapping[str, Any], by: str = ""
+    ) -> None:
+        """A hand edit of the record with this id or code. Raises `NoSuchRecordError`.
+
+        `by` names the editor, whom CRM remembers; without one it is the token's own user, whom
+        nobody can tell from a program.
+        """
         with self._lock:
             record_id = self._find(service, resource, key)
             if service == "crm":
-                self.world.crm.edit_by_person(record_id, fields)
+                editor = self.world.crm.user_named(by)
+                self.world.crm.edit_by_person(record_id, fields, editor)
             else:
                 self.world.billing.edit_by_person(resource, record_id, fields)
 
@@ -131,11 +138,17 @@ class Controls:
             else:
                 self.world.billing.delete_by_person(resource, record_id)
 
-    def attach_subscriptions(self, plan_code: str, live: int) -> None:
-        """Let `live` subscriptions run on a plan, which then cannot be deleted."""
+    def demand(self, layout: str, field: str, *, required: bool = True) -> None:
+        """A layout of CRM demands a field, or does so no longer. Raises `KeyError`."""
+        with self._lock:
+            self.world.crm.demand(layout, field, required=required)
+
+    def attach_subscriptions(self, plan_code: str, live: int, cancelled: int = 0) -> None:
+        """Let `live` subscriptions run on a plan, and others have ended; it cannot be deleted."""
         with self._lock:
             record_id = self._find("billing", "plans", plan_code)
             self.world.billing.subscriptions[record_id] = live
+            self.world.billing.cancelled[record_id] = cancelled
 
     def _find(self, service: str, resource: str, key: str) -> str:
         """The id of the record whose id or code is `key`."""

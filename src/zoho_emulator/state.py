@@ -1,17 +1,20 @@
 """An emulated organisation as a JSON document, to go on where an earlier process stopped.
 
-Kept: records with their history, recycle bin, subscriptions, refresh tokens, and how many ids were
-drawn. Not kept: live access tokens (clients refresh), windows, journal, faults, bulk jobs.
+Kept: records with their history, recycle bin, subscriptions, fields that were made, what layouts
+demand, people, refresh tokens, and how many ids were drawn. Not kept: live access tokens (clients
+refresh), windows, journal, faults, bulk jobs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from zoho_emulator.billing.store import RESOURCES
 from zoho_emulator.billing.store import Record as BillingRecord
+from zoho_emulator.crm.fields import Field
 from zoho_emulator.crm.store import CrmStore, Deletion, User
 from zoho_emulator.crm.store import Record as CrmRecord
 from zoho_emulator.wire import JsonDocument
@@ -38,7 +41,14 @@ def save(world: World) -> JsonDocument:
             for resource in RESOURCES
         },
         "subscriptions": world.billing.subscriptions,
+        "cancelled": world.billing.cancelled,
         "transactions": sorted(world.billing.transactions),
+        "crm_fields": [
+            {"id": world.crm.field_ids[name], "field": asdict(world.crm.fields[name])}
+            for name in world.crm.made_fields
+        ],
+        "crm_layouts": {name: sorted(held) for name, held in world.crm.layouts.items()},
+        "crm_colleagues": sorted(world.crm.colleagues),
         "crm": [_crm_row(record) for record in world.crm.records.values()],
         "crm_deleted": [
             {"at": gone.at.isoformat(), "by": gone.by.id, "record": _crm_row(gone.record)}
@@ -72,7 +82,14 @@ def _fill(world: World, document: Mapping[str, Any]) -> None:
         for row in rows:
             world.billing.keep(resource, _billing_record(row))
     world.billing.subscriptions.update(document["subscriptions"])
+    world.billing.cancelled.update(document.get("cancelled", {}))
     world.billing.transactions.update(document["transactions"])
+    for made in document.get("crm_fields", []):
+        world.crm.make_field(_crm_field(made["field"]), made["id"])
+    for name, held in document.get("crm_layouts", {}).items():
+        world.crm.layouts[name] = frozenset(held)
+    for name in document.get("crm_colleagues", []):
+        world.crm.user_named(name)
     for row in document["crm"]:
         _keep_crm(world.crm, _crm_record(world.crm, row))
     for row in document["crm_deleted"]:
@@ -104,6 +121,10 @@ def _billing_record(row: Mapping[str, Any]) -> BillingRecord:
         row["status"],
         row["changed_by"],
     )
+
+
+def _crm_field(attributes: Mapping[str, Any]) -> Field:
+    return Field(**{**attributes, "pick_list_values": tuple(attributes["pick_list_values"])})
 
 
 def _crm_row(record: CrmRecord) -> JsonDocument:

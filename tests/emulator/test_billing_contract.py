@@ -163,11 +163,15 @@ def test_nothing_beyond_the_specified_fields_is_taken(operation: dict[str, Any])
 
 
 def test_the_emulator_has_exactly_the_specified_operations() -> None:
-    """Organisations come on top: they are documented on a page of their own."""
+    """Organisations and the list of subscriptions come on top, from pages of their own."""
     specified = {(o["method"], _shape(o["path"])) for o in OPERATIONS}
     base = len(CONTRACT["base"])
     offered = {(route.method, _shape(route.template[base:])) for route in routes(Emulator().world)}
-    assert offered - specified == {("GET", "/organizations"), ("GET", "/organizations/{}")}
+    assert offered - specified == {
+        ("GET", "/organizations"),
+        ("GET", "/organizations/{}"),
+        ("GET", "/subscriptions"),
+    }
     assert specified <= offered
 
 

@@ -118,6 +118,39 @@ def test_plans_and_crm_records_are_named_by_their_code(caller: Caller) -> None:
     assert console(caller, "GET", "records/crm/products") == []
 
 
+def test_a_hand_edit_in_crm_names_its_editor(caller: Caller) -> None:
+    """Without a name it is the token's own user: nobody can tell it from a program's write."""
+    record_id = caller.emulator.add("crm", "products", {"Product_Name": "Fibre"})["id"]
+    path, edit = "/crm/v8/Products", {"service": "crm", "resource": "products", "id": record_id}
+
+    def editor() -> dict[str, str]:
+        listed = caller("GET", path, fields="Modified_By")[1]["data"][0]["Modified_By"]
+        return {name: listed[name] for name in ("name", "id")}
+
+    written = caller("PUT", path, {"data": [{"id": record_id, "Unit_Price": 1.0}]})[1]
+    program = written["data"][0]["details"]["Modified_By"]
+    console(caller, "POST", "edit", edit | {"fields": {"Unit_Price": 2.0}, "by": "Otto Other"})
+    by_hand = editor()
+    assert by_hand["name"] == "Otto Other"
+    assert by_hand["id"] != program["id"]
+    console(caller, "POST", "edit", edit | {"fields": {"Unit_Price": 3.0}})
+    assert editor() == program
+    console(caller, "POST", "edit", edit | {"fields": {"Unit_Price": 4.0}, "by": "Otto Other"})
+    assert editor() == by_hand
+    users = caller("GET", "/crm/v8/users")[1]["users"]
+    assert by_hand["id"] in {user["id"] for user in users}
+
+
+def test_a_layout_demands_a_field_and_no_longer(caller: Caller) -> None:
+    product = {"data": [{"Product_Name": "Fibre"}]}
+    console(caller, "POST", "layout", {"field": "Manufacturer"})
+    assert caller("POST", "/crm/v8/Products", product)[0] == 400
+    console(caller, "POST", "layout", {"field": "Manufacturer", "required": False})
+    assert caller("POST", "/crm/v8/Products", product)[0] == 201
+    for wrong in ({"field": "Nothing"}, {"layout": "Nowhere", "field": "Manufacturer"}):
+        assert "error" in console(caller, "POST", "layout", wrong)
+
+
 def test_a_plan_with_live_subscriptions_cannot_be_deleted(caller: Caller) -> None:
     fields = {"plan_code": "FIB-1", "name": "Fibre", "recurring_price": 1.0, "interval": 1}
     caller.emulator.add("billing", "plans", fields)

@@ -26,7 +26,7 @@ def trade(emulator: Emulator) -> None:
     product = caller("POST", "/billing/v1/products", {"name": "Fibre"})[1]["product"]
     plan = {"plan_code": "FIB-1", "name": "Fibre", "recurring_price": 899.5, "interval": 1}
     caller("POST", "/billing/v1/plans", plan | {"product_id": product["product_id"]})
-    emulator.attach_subscriptions("FIB-1", 4)
+    emulator.attach_subscriptions("FIB-1", 4, cancelled=2)
     emulator.advance(5000)
     emulator.edit("billing", "plans", "FIB-1", {"description": "By hand", "status": "inactive"})
     caller.token = caller.refresh()["access_token"]

@@ -1,1 +1,1 @@
-"""Billing v1: products, plans, addons, items, taxes, organisations (zoho-facts §3)."""
+"""Billing v1: what is sold, what runs, and what a preflight reads (zoho-facts §3)."""

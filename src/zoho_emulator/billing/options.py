@@ -21,6 +21,8 @@ class BillingOptions:
     `put_resets`: an optional field that a PUT leaves out returns to its default (§3.4).
     `attached_blocks_delete`: a product with plans or addons cannot be deleted (§3.3).
     `custom_fields`: labels of the custom fields that an administrator has defined.
+    `subscription_plan_code`: where a listed subscription names its plan's code; the documentation
+    has it nowhere, live lists have it flat (§3.10).
     `price_precision`: decimal places that prices are rounded to, half up (§3.7).
     """
 
@@ -38,5 +40,6 @@ class BillingOptions:
     attached_blocks_delete: bool = True
     unknown_object_status: int = 404
     custom_fields: tuple[str, ...] = ()
+    subscription_plan_code: Literal["flat", "nested", "absent"] = "flat"
     price_precision: int = 2
     tax_percentage: float = 15.0

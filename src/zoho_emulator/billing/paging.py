@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from zoho_emulator.billing.dialect import refuse_value
 from zoho_emulator.billing.store import BillingStore, Record
@@ -11,6 +12,8 @@ from zoho_emulator.wire import JsonDocument, Request
 MOST_PER_PAGE = 200
 _MOST_DIGITS = 9
 _KEPT_LISTINGS = 16
+
+Row = TypeVar("Row")
 
 
 def page_number(request: Request, name: str, default: int) -> int:
@@ -22,8 +25,8 @@ def page_number(request: Request, name: str, default: int) -> int:
 
 
 def cut_page(
-    request: Request, rows: Sequence[Record], context: JsonDocument
-) -> tuple[Sequence[Record], JsonDocument]:
+    request: Request, rows: Sequence[Row], context: JsonDocument
+) -> tuple[Sequence[Row], JsonDocument]:
     """One page of `rows` and its page context; more than 200 a page are quietly cut to 200."""
     page = page_number(request, "page", 1)
     size = min(page_number(request, "per_page", MOST_PER_PAGE), MOST_PER_PAGE)

@@ -72,7 +72,7 @@ class Plans(Resource):
 
     def check_deletion(self, store: BillingStore, record: Record) -> None:
         """Only a plan without transactions can be deleted (§3.4)."""
-        if store.subscriptions.get(record.id):
+        if store.subscriptions.get(record.id) or store.cancelled.get(record.id):
             message = "The plan cannot be deleted as it has transactions."
             refuse(400, store.options.attached_code, message)
 

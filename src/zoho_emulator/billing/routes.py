@@ -10,6 +10,7 @@ from zoho_emulator.billing.items import Items
 from zoho_emulator.billing.plans import Plans
 from zoho_emulator.billing.products import Products
 from zoho_emulator.billing.resource import Resource
+from zoho_emulator.billing.subscriptions import list_subscriptions
 from zoho_emulator.wire import Request, Response, Route
 from zoho_emulator.world import World
 
@@ -24,6 +25,12 @@ def routes(_world: World) -> list[Route]:
         *_operations(Plans(), ("markasactive", "markasinactive")),
         *_operations(Addons(), ("markasactive", "markasinactive")),
         *_operations(Items(), ("active", "inactive")),
+        Route(
+            "GET",
+            f"{BASE}/subscriptions",
+            _of_this_organisation(list_subscriptions),
+            ("ZohoSubscriptions.subscriptions.READ",),
+        ),
         _setting("settings/taxes", settings.taxes),
         _setting("settings/taxexemptions", settings.tax_exemptions),
         _setting("settings/taxauthorities", settings.tax_authorities),

@@ -48,7 +48,9 @@ class BillingStore:
     def __init__(self, options: BillingOptions, clock: Clock, ids: Ids, org: Organisation) -> None:
         self.options = options
         self.org = org
+        # Live and cancelled subscriptions by the id of their plan.
         self.subscriptions: dict[str, int] = {}
+        self.cancelled: dict[str, int] = {}
         self.transactions: set[str] = set()
         self.listings: dict[object, list[Record]] = {}
         self._clock = clock

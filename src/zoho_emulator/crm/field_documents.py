@@ -15,13 +15,12 @@ def field_document(store: CrmStore, name: str) -> JsonDocument:
     """One field's metadata; `{}` stands for "not set" (zoho-facts §2.2)."""
     field = store.fields[name]
     writable = not field.read_only
-    label = name.replace("_", " ").strip()
     external = {"type": field.external, "show": True, "allow_multiple_config": False}
     return {
         "id": store.field_ids[name],
         "api_name": name,
-        "field_label": label,
-        "display_label": label,
+        "field_label": field.label,
+        "display_label": field.label,
         "data_type": field.data_type if field.data_type != "tag" else "text",
         "json_type": field.json_type,
         "length": field.length,

@@ -39,7 +39,8 @@ class Field:
     """One field of Products; `length` counts characters, or digits for numbers.
 
     `external` is "" (not set), "org" or "user" (zoho-facts §2.6). `duplicate_check` marks the
-    system-defined field that an upsert matches on by itself (zoho-facts §2.5).
+    system-defined field that an upsert matches on by itself (zoho-facts §2.5). `field_label` is
+    what people see; empty: the API name with blanks.
     """
 
     api_name: str
@@ -55,6 +56,12 @@ class Field:
     read_only: bool = False
     pick_list_values: tuple[str, ...] = ()
     lookup_module: str = ""
+    field_label: str = ""
+
+    @property
+    def label(self) -> str:
+        """What people see."""
+        return self.field_label or self.api_name.replace("_", " ").strip()
 
     @property
     def json_type(self) -> str:

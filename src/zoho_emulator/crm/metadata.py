@@ -19,7 +19,7 @@ _STATUSES = frozenset({"visible", "scheduled_for_deletion", "user_hidden", "syst
 def list_fields(world: World, request: Request) -> Response:
     """`GET /settings/fields?module=Products`; 204 for a module without any (zoho-facts §2.2)."""
     store = world.crm
-    _module_of(store, request)
+    module_of(store, request)
     kind = request.query.get("type", "all")
     if kind not in {"all", "used", "unused"}:
         raise invalid_parameter("type", supported_values=["all", "unused", "used"])
@@ -30,7 +30,7 @@ def list_fields(world: World, request: Request) -> Response:
 
 def get_field(world: World, request: Request, field_id: str) -> Response:
     """`GET /settings/fields/{id}?module=Products`; 204 when nobody has that id."""
-    _module_of(world.crm, request)
+    module_of(world.crm, request)
     name = _field_named(world.crm, field_id)
     if name is None:
         return NO_CONTENT
@@ -39,7 +39,7 @@ def get_field(world: World, request: Request, field_id: str) -> Response:
 
 def pick_list_values(world: World, request: Request, field_id: str) -> Response:
     """`GET /settings/fields/{id}/pick_list_values?module=Products`."""
-    _module_of(world.crm, request)
+    module_of(world.crm, request)
     name = _field_named(world.crm, field_id)
     if name is None or world.crm.fields[name].data_type != "picklist":
         raise refusal(400, "INVALID_DATA", "invalid data", resource_path_index=2)
@@ -149,8 +149,8 @@ def _module(store: CrmStore, name: str) -> JsonDocument:
     }
 
 
-def _module_of(store: CrmStore, request: Request) -> None:
-    """Refuse a missing or unknown `module` parameter."""
+def module_of(store: CrmStore, request: Request) -> str:
+    """The `module` parameter; a missing or unknown one is refused."""
     if "module" not in request.query:
         text = "One of the expected parameter is missing"
         raise refusal(400, "REQUIRED_PARAM_MISSING", text, param_name="module")
@@ -158,6 +158,7 @@ def _module_of(store: CrmStore, request: Request) -> None:
         raise refusal(
             400, "INVALID_MODULE", "the module name given seems to be invalid", param_name="module"
         )
+    return request.query["module"]
 
 
 def _field_named(store: CrmStore, field_id: str) -> str | None:

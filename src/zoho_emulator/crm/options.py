@@ -24,6 +24,10 @@ class CrmOptions:
     custom_fields: tuple[Field, ...] = CATALOGUE_FIELDS
     field_overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     missing_fields: tuple[str, ...] = ()
+    # The fields that each layout demands, by its name; the first is everybody's default.
+    layouts: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"Standard": ()})
+    # How Zoho makes an API name of a new field's label is not documented (zoho-facts §2.2).
+    api_names_from_labels: Literal["as_written", "capitalised"] = "as_written"
     unknown_fields: Literal["reject", "ignore"] = "reject"
     read_only_fields: Literal["reject", "ignore"] = "reject"
     unlisted_picklist: Literal["accept", "strict"] = "accept"

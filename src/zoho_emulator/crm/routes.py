@@ -11,6 +11,8 @@ from zoho_emulator.crm import (
     bulk_read,
     bulk_write,
     coql,
+    custom_fields,
+    layouts,
     listing,
     metadata,
     records,
@@ -34,6 +36,7 @@ _COQL = ("ZohoCRM.coql.READ,ZohoCRM.modules.products.READ",)
 _BULK_READ = ("ZohoCRM.bulk.READ,ZohoCRM.modules.products.READ",)
 _BULK_WRITE = ("ZohoCRM.bulk.CREATE",)
 _FIELDS = ("ZohoCRM.settings.fields.READ",)
+_LAYOUTS = ("ZohoCRM.settings.layouts.READ",)
 _MODULES = ("ZohoCRM.settings.modules.READ",)
 
 _V8 = "/crm/v8"
@@ -49,11 +52,15 @@ def routes(world: World) -> list[Route]:
 
 def _metadata() -> list[Route]:
     fields, modules = f"{_V8}/settings/fields", f"{_V8}/settings/modules"
+    pages = f"{_V8}/settings/layouts"
     values = f"{fields}/{{field_id}}/pick_list_values"
     return [
         Route("GET", values, metadata.pick_list_values, _FIELDS),
         Route("GET", f"{fields}/{{field_id}}", metadata.get_field, _FIELDS),
         Route("GET", fields, metadata.list_fields, _FIELDS),
+        Route("POST", fields, custom_fields.create_fields, ("ZohoCRM.settings.fields.CREATE",)),
+        Route("GET", f"{pages}/{{layout_id}}", layouts.get_layout, _LAYOUTS),
+        Route("GET", pages, layouts.list_layouts, _LAYOUTS),
         Route("GET", f"{modules}/{{module}}", metadata.get_module, _MODULES),
         Route("GET", modules, metadata.list_modules, _MODULES),
         Route("GET", f"{_V8}/org", metadata.get_org, ("ZohoCRM.org.READ",)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -64,15 +66,20 @@ class CrmStore:
         self.options = options
         self.clock = clock
         self.ids = ids
-        self.fields: Mapping[str, Field] = compose(
+        self.fields = compose(
             options.custom_fields, options.field_overrides, options.missing_fields
         )
+        self.layouts = {name: _known(self.fields, names) for name, names in options.layouts.items()}
+        if not self.layouts:
+            raise ValueError("a module has at least one layout")
         self.field_ids = {name: ids.next() for name in self.fields}
         self.module_ids = {"Products": ids.next(), "Vendors": ids.next()}
         self.profile_id = ids.next()
         self.opened_at = self.now()
         self.api_user = User(ids.next(), "Catalogue Integration", "integration@harbour.example")
         self.person = User(ids.next(), "Thandi Example", "thandi@harbour.example")
+        self.colleagues: dict[str, User] = {}
+        self.made_fields: list[str] = []
         self.records: dict[str, Record] = {}
         self.deletions: list[Deletion] = []
         self.index = ValueIndex(self.fields.values())
@@ -91,9 +98,18 @@ class CrmStore:
         """ISO 8601 with the organisation's offset and a colon (zoho-facts §2, §4.11)."""
         return moment.astimezone(self._zone).isoformat(timespec="seconds")
 
-    def users(self) -> tuple[User, User]:
+    def users(self) -> tuple[User, ...]:
         """Everybody with an account in the organisation."""
-        return (self.api_user, self.person)
+        return (self.api_user, self.person, *self.colleagues.values())
+
+    def make_field(self, field: Field, field_id: str = "") -> str:
+        """A custom field more; tells its id. Existing records have nothing in it."""
+        self.fields[field.api_name] = field
+        self.field_ids[field.api_name] = field_id or self.ids.next()
+        self.made_fields.append(field.api_name)
+        if field.enforced:
+            self.index_on(field)
+        return self.field_ids[field.api_name]
 
     def insert(self, values: Mapping[str, Any], by: User | None = None) -> Record:
         """Keep a new record; the values were checked by the caller."""
@@ -177,6 +193,30 @@ class CrmStore:
 
     # What the console may do: the acts of a person inside Zoho's own pages.
 
+    def user_named(self, name: str) -> User:
+        """The user of this name, with a new account if need be; "" is the token's own user.
+
+        An id that follows from the name: another editor does not shift the ids of records.
+        """
+        if not name:
+            return self.api_user
+        found = next((user for user in self.users() if user.name == name), None)
+        if found is None:
+            number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+            slug = re.sub(r"\W+", ".", name.lower()).strip(".")
+            found = User(f"{self.person.id[:9]}{number:010d}", name, f"{slug}@harbour.example")
+            self.colleagues[name] = found
+        return found
+
+    def demand(self, layout: str, field: str, *, required: bool = True) -> None:
+        """A layout demands a field, or does so no longer; raises `KeyError` for unknown ones."""
+        if layout not in self.layouts:
+            raise KeyError(f"Products has no layout {layout}")
+        self._refuse_unknown({field: None})
+        self.layouts[layout] -= {field}
+        if required:
+            self.layouts[layout] |= {field}
+
     def raw_records(self) -> list[dict[str, Any]]:
         """Every record as stored, with its history, newest id first."""
         return [
@@ -191,10 +231,12 @@ class CrmStore:
             for record in map(self.records.__getitem__, self.ordered("id", descending=True))
         ]
 
-    def edit_by_person(self, record_id: str, changes: Mapping[str, Any]) -> Record:
-        """A colleague changes a record by hand. Raises `KeyError` for unknown ids or fields."""
+    def edit_by_person(
+        self, record_id: str, changes: Mapping[str, Any], by: User | None = None
+    ) -> Record:
+        """Somebody changes a record by hand. Raises `KeyError` for unknown ids or fields."""
         self._refuse_unknown(changes)
-        return self.update(record_id, changes, by=self.person)
+        return self.update(record_id, changes, by=by or self.person)
 
     def delete_by_person(self, record_id: str) -> Deletion:
         """A colleague deletes a record by hand. Raises `KeyError` for an unknown id."""
@@ -209,3 +251,10 @@ class CrmStore:
         unknown = [name for name in values if name not in self.fields]
         if unknown:
             raise KeyError(f"Products has no field {unknown[0]}")
+
+
+def _known(fields: Mapping[str, Field], names: Iterable[str]) -> frozenset[str]:
+    for name in names:
+        if name not in fields:
+            raise ValueError(f"a layout demands {name}, which the organisation lacks")
+    return frozenset(names)

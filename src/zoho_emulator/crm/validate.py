@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from zoho_emulator.crm.errors import failure, invalid
+from zoho_emulator.crm.layouts import layout_of
 from zoho_emulator.crm.store import Record
 from zoho_emulator.crm.values import ValueFaultError, accepted
 from zoho_emulator.wire import JsonDocument
@@ -46,10 +47,14 @@ def judge(store: CrmStore, given: Mapping[str, Any], path: str, *, creates: bool
         fault = _judge_field(store, name, value, f"{path}.{name}", values)
         if fault is not None:
             faults.append(fault)
+    layout = layout_of(store, given)
+    if layout is None:
+        faults.append(invalid("Layout", f"{path}.Layout"))
+    demanded = store.layouts.get(layout or "", frozenset())
     faulty = {fault["details"].get("api_name") for fault in faults}
     faults.extend(
         mandatory(missing, f"{path}.{missing}")
-        for missing in _missing(store, values, creates=creates)
+        for missing in _missing(store, values, demanded, creates=creates)
         if missing not in faulty
     )
     return Verdict(values, tuple(faults))
@@ -102,12 +107,14 @@ def _judge_field(
     return None
 
 
-def _missing(store: CrmStore, values: Mapping[str, Any], *, creates: bool) -> list[str]:
-    """Mandatory fields that the write leaves out or clears."""
+def _missing(
+    store: CrmStore, values: Mapping[str, Any], demanded: frozenset[str], *, creates: bool
+) -> list[str]:
+    """Fields that are mandatory, or `demanded` by the layout, and left out or cleared."""
     return [
         known.api_name
         for known in store.fields.values()
-        if known.mandatory
+        if (known.mandatory or known.api_name in demanded)
         and (creates or known.api_name in values)
         and values.get(known.api_name) is None
     ]
