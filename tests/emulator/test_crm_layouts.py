@@ -46,6 +46,8 @@ def test_what_a_layout_demands_is_demanded_of_records() -> None:
     standard, short = layouts_of(account)
     assert required(standard) == {"Product_Name", "Manufacturer"}
     assert required(short) == {"Product_Name"}
+    for layout in (standard, short):
+        assert layout["profiles"][0]["_default_view"]["id"] == standard["id"]
     assert fields_of(account)["Manufacturer"]["system_mandatory"] is False
 
     refused = first(account.post([{"Product_Name": "Fibre"}]))

@@ -14,10 +14,13 @@ import pytest
 from support.builders import NOW, RULES, a_row, an_id
 from support.defects import DEFECTS, Defect
 from support.workshop import a_floor, assert_settled
+from support.zoho import emulated
 from trueup.domain.package import PackageRow
 from trueup.domain.records import Kind
 from trueup.planner.reading import read_row
 from trueup.reconcile.running import Report
+from trueup.zoho import probe
+from trueup.zoho.subscriptions import live_subscriptions
 
 TESTS = Path(__file__).parents[1]
 SOURCE = TESTS.parent / "src" / "trueup"
@@ -70,13 +73,25 @@ def test_a_stale_setup_fee_is_cleared() -> None:
 
 
 def test_nothing_touches_subscriptions() -> None:
-    """20: no code of ours calls the subscriptions of customers."""
-    callers = [
-        path.name
-        for path in (SOURCE / "zoho").rglob("*.py")
-        if re.search(r"""["'/]subscriptions?[/"']""", path.read_text(encoding="utf-8"))
-    ]
-    assert callers == []
+    """20: the subscriptions of customers are counted, and nothing but GET goes there.
+
+    One module knows their address; who takes it from there is run, and asks by GET alone.
+    """
+    sources = {path.stem: path.read_text("utf-8") for path in (SOURCE / "zoho").rglob("*.py")}
+    knowing = {
+        name for name, text in sources.items() if re.search(r"""/subscriptions?[/"']""", text)
+    }
+    assert knowing == {"subscriptions"}
+    taking = r"trueup\.zoho\.subscriptions import [^\n]*PATH"
+    assert {name for name, text in sources.items() if re.search(taking, text)} == {"probe"}
+    assert not re.search("POST|PUT|PATCH|DELETE|Safety", sources["subscriptions"])
+
+    site, emulator = emulated()
+    live_subscriptions(site.door, emulator.options.org_id)
+    probe.permissions(site.door, emulator.options.org_id)
+    probe.optional_permissions(site.door, emulator.options.org_id)
+    methods = {e["method"] for e in emulator.journal() if "/subscriptions" in e["path"]}
+    assert methods == {"GET"}
 
 
 def test_every_address_in_the_tests_is_invented() -> None:

@@ -6,7 +6,7 @@ cannot exist): Zoho looks at the permission first, so what it refuses tells whic
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +15,17 @@ from trueup.domain.records import FieldSpec, Kind, Schema, TargetName
 from trueup.zoho.billing import ORGANISATION
 from trueup.zoho.billing_records import BASE as BILLING
 from trueup.zoho.billing_records import SHAPES
-from trueup.zoho.codec import identifier, number, text
+from trueup.zoho.codec import flag, identifier, number, text
 from trueup.zoho.crm import BASE as CRM
+from trueup.zoho.custom_fields import MODULE
 from trueup.zoho.http import Door, Safety
 from trueup.zoho.refusals import reading
 from trueup.zoho.scopes import needed
+from trueup.zoho.subscriptions import PATH as SUBSCRIPTIONS
 
 # No record of Zoho has this id.
 NOBODY = "0"
+LAYOUTS = f"{CRM}/settings/layouts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class CrmOrganisation:
     name: str
     currency: str
     time_zone: str
+    edition: str = ""
+    users: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,15 @@ class Permission:
     scope: str
     granted: bool | None
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One page of Products in CRM, and the fields that it demands; `default` for somebody."""
+
+    name: str
+    required: frozenset[str]
+    default: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +94,16 @@ class Tax:
 def crm_organisation(door: Door) -> CrmOrganisation:
     """CRM's organisation: currency, time zone, id (zoho-facts §2.2)."""
     row = next(iter(_rows(door, TargetName.CRM, f"{CRM}/org", "org", {})), {})
+    licence = row.get("license_details")
+    licence = licence if isinstance(licence, Mapping) else {}
+    users = number(licence.get("users_license_purchased"))
     return CrmOrganisation(
         zgid=identifier(row.get("zgid")),
         name=text(row.get("company_name")),
         currency=text(row.get("iso_code") or row.get("currency")),
         time_zone=text(row.get("time_zone")),
+        edition=text(licence.get("paid_type")),
+        users=users if isinstance(users, int) else None,
     )
 
 
@@ -115,14 +134,29 @@ def fields(schema: Schema, names: Sequence[str]) -> list[FieldFact]:
     return [FieldFact(name, specs.get(name)) for name in names]
 
 
+def layouts(door: Door) -> list[Layout]:
+    """The layouts in use; what one demands is in no other answer (zoho-facts §2.2)."""
+    rows = _rows(door, TargetName.CRM, LAYOUTS, "layouts", {}, params=MODULE)
+    return [_layout(row) for row in rows if text(row.get("status") or "active") == "active"]
+
+
+def optional_permissions(door: Door, org_id: str) -> list[Permission]:
+    """Try what a run can do without; making fields is left to the one who asks for that."""
+    headers = {ORGANISATION: org_id}
+    few = {"per_page": "1"}
+    return [
+        _try(door, TargetName.CRM, "GET", LAYOUTS, params=MODULE),
+        _try(door, TargetName.BILLING, "GET", SUBSCRIPTIONS, params=few, headers=headers),
+    ]
+
+
 def permissions(door: Door, org_id: str) -> list[Permission]:
     """Try every call that a run makes, one request each; tells which permissions are missing."""
     headers = {ORGANISATION: org_id}
     no_code = {"select_query": "select id from Products where Product_Code in ('') limit 0, 1"}
-    fields_of = {"module": "Products"}
     few = {"fields": "id", "per_page": "1"}
     found = [
-        _try(door, TargetName.CRM, "GET", f"{CRM}/settings/fields", params=fields_of),
+        _try(door, TargetName.CRM, "GET", f"{CRM}/settings/fields", params=MODULE),
         _try(door, TargetName.CRM, "GET", f"{CRM}/org"),
         _try(door, TargetName.CRM, "POST", f"{CRM}/coql", body=no_code),
         _try(door, TargetName.CRM, "GET", f"{CRM}/Products", params=few),
@@ -172,12 +206,45 @@ def _try(
 
 
 def _rows(
-    door: Door, target: TargetName, path: str, name: str, headers: Mapping[str, str]
+    door: Door,
+    target: TargetName,
+    path: str,
+    name: str,
+    headers: Mapping[str, str],
+    *,
+    params: Mapping[str, str] | None = None,
 ) -> list[Mapping[str, Any]]:
     with reading(path):
-        document = door.send(target, "GET", path, headers=headers).document
+        document = door.send(target, "GET", path, headers=headers, params=params).document
     rows = document.get(name) if isinstance(document, Mapping) else None
     return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+
+
+def _layout(row: Mapping[str, Any]) -> Layout:
+    """Whose default it is stands in the profiles; where they are not shown, it may be anybody's."""
+    own_id = identifier(row.get("id"))
+    profiles = row.get("profiles")
+    views = [
+        profile.get("_default_view")
+        for profile in (profiles if isinstance(profiles, list) else [])
+        if isinstance(profile, Mapping)
+    ]
+    named = {identifier(view.get("id")) for view in views if isinstance(view, Mapping)}
+    return Layout(
+        text(row.get("name")),
+        frozenset(text(field.get("api_name")) for field in _fields(row) if _is(field, "required")),
+        default=not named or own_id in named,
+    )
+
+
+def _fields(layout: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for section in layout.get("sections") or []:
+        fields = section.get("fields") if isinstance(section, Mapping) else None
+        yield from (field for field in fields or [] if isinstance(field, Mapping))
+
+
+def _is(row: Mapping[str, Any], name: str) -> bool:
+    return flag(row.get(name)) is True
 
 
 def _billing_organisation(row: Mapping[str, Any]) -> BillingOrganisation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 _CRM_SCOPES = (
     "ZohoCRM.modules.products.READ",
@@ -18,15 +19,23 @@ _BILLING_SCOPES = tuple(
     for operation in ("CREATE", "READ", "UPDATE")
 )
 
-# Everything that a run and the preflight need, and nothing more.
+# Everything that a run needs, and nothing more.
 SCOPES: tuple[str, ...] = (*_CRM_SCOPES, *_BILLING_SCOPES, "ZohoSubscriptions.settings.READ")
+
+# What else a token may be allowed, and what is lost without it; nothing fails for the lack of one.
+OPTIONAL_SCOPES: Mapping[str, str] = {
+    "ZohoCRM.settings.layouts.READ": "`trueup check` sees which fields a layout of CRM demands",
+    "ZohoCRM.settings.fields.CREATE": "`trueup check --fix` can make the custom fields of CRM",
+    "ZohoSubscriptions.subscriptions.READ": "live subscriptions are counted where a plan changes",
+}
 
 _OPERATIONS = {"GET": "READ", "POST": "CREATE", "PUT": "UPDATE", "DELETE": "DELETE"}
 
 # First match wins. `{op}` is the operation of the method: marking a Billing record active or
 # inactive is a POST and wants CREATE, not UPDATE (zoho-facts §1.6).
 _NEEDED: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"/crm/v\d+/settings/fields"), "ZohoCRM.settings.fields.READ"),
+    (re.compile(r"/crm/v\d+/settings/fields"), "ZohoCRM.settings.fields.{op}"),
+    (re.compile(r"/crm/v\d+/settings/layouts"), "ZohoCRM.settings.layouts.READ"),
     (re.compile(r"/crm/v\d+/settings/modules"), "ZohoCRM.settings.modules.READ"),
     (re.compile(r"/crm/v\d+/org"), "ZohoCRM.org.READ"),
     (re.compile(r"/crm/v\d+/coql"), "ZohoCRM.coql.READ"),
@@ -35,7 +44,7 @@ _NEEDED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"/crm/v\d+/upload"), "ZohoFiles.files.ALL"),
     (re.compile(r"/crm/bulk/"), "ZohoCRM.bulk.{op}"),
     (
-        re.compile(r"/billing/v1/(?P<area>products|plans|items|addons)"),
+        re.compile(r"/billing/v1/(?P<area>products|plans|items|addons|subscriptions)"),
         "ZohoSubscriptions.{area}.{op}",
     ),
     (re.compile(r"/billing/"), "ZohoSubscriptions.settings.READ"),

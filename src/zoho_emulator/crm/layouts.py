@@ -53,8 +53,9 @@ def layout_of(store: CrmStore, given: Mapping[str, Any]) -> str | None:
 
 def _document(store: CrmStore, name: str) -> JsonDocument:
     own = {"id": layout_id(store, name), "name": name}
-    first = name == next(iter(store.layouts))
-    view = {**own, "type": "layout"}
+    usual = next(iter(store.layouts))
+    first = name == usual
+    view = {"id": layout_id(store, usual), "name": usual, "type": "layout"}
     profile = {
         "id": store.profile_id,
         "name": "Administrator",
