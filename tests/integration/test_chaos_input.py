@@ -232,7 +232,7 @@ def test_a_saved_plan_leaves_out_what_moved_since(site: Site, tmp_path: Path) ->
     assert len(json.loads(Path(file).read_text())["changes"]) == len(saved["changes"]) == 6
 
     site.console.edit("crm", "products", "FIB-0001", Unit_Price=1.0)
-    site.fill([a_catalogue_row(2, monthly=777)])
+    site.fill([a_catalogue_row(2, monthly=722)])
     result = site.call("run", "--plan", file, "--json")
     assert (result.code, result.document["state"]) == (1, "partial"), str(result)
     assert result.document["stale"] == 3

@@ -17,9 +17,10 @@ from trueup.bootstrap import App, open_app
 from trueup.domain.plan import Plan
 from trueup.domain.runs import Run, RunState, Trigger
 from trueup.planner.due import Look
+from trueup.ports import Decision
 from trueup.postgres.importing import import_rows
 from trueup.reconcile.applying import Brake
-from trueup.reconcile.orders import Order
+from trueup.reconcile.orders import Approval, Order
 from trueup.reconcile.running import Report, run
 from trueup.reconcile.scope import Scope
 from trueup.reconcile.survey import survey
@@ -84,6 +85,16 @@ class Nights:
         """One run by a process of its own, as far as its memory goes."""
         with self._app() as app:
             order = Order(Scope(look=look), Trigger.CRON, bounded=False)
+            return run(app.workshop(), order, Brake())
+
+    def approve(self) -> Report:
+        """A person lets pass whatever the guards hold, and it is done at once."""
+        with self._app() as app:
+            seen = survey(app.workshop(), Scope(look=Look.EVERYTHING), "a-look")
+            shown = seen.plan(batch_size=20, rate=1.5)
+            approval = Approval(shown.fingerprint, Decision("finance@shop.example", "as agreed"))
+            scope = Scope(look=Look.EVERYTHING)
+            order = Order(scope, Trigger.APPROVAL, bounded=False, approval=approval)
             return run(app.workshop(), order, Brake())
 
     def plan(self, look: Look = Look.EVERYTHING) -> Plan:
