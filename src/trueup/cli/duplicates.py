@@ -45,7 +45,8 @@ def duplicates(
     nothing, so there it only says: look at these. What is settled, because
     the copies are inactive already, is counted and not shown.
 
-    Ends with 0 when nothing is found, with 1 when something is.
+    Ends with 0 when nothing is found, with 1 when something is, or when a
+    target could not be read.
 
     For example:
       trueup duplicates
@@ -156,14 +157,19 @@ def _show(search: _Search, limit: int, time: BusinessTime) -> None:
         output.say(f"… and {len(groups) - limit:,} more; --limit {2 * limit} shows more", "dim")
     if groups:
         output.say()
-    counts = Counter(group.why for group in groups)
-    by = ", ".join(f"{counts[why]:,} by {_WORDS[why.value]}" for why in dict.fromkeys(counts))
-    found = f"{len(groups):,} groups: {by}" if groups else "No duplicates"
-    output.say(
-        f"{found}, among {search.read:,} records.", "bold yellow" if groups else "bold green"
-    )
+    output.say(_verdict(search, groups), "bold yellow" if groups else "bold green")
     if search.settled:
-        output.say(f"{search.settled:,} more are settled: what is not ours is inactive.", "dim")
+        word = "group is" if search.settled == 1 else "groups are"
+        output.say(f"{search.settled:,} more {word} settled: the copies are inactive.", "dim")
+
+
+def _verdict(search: _Search, groups: Sequence[Group]) -> str:
+    among = f"among {search.read:,} records."
+    if not groups:
+        return f"No duplicates, {among}"
+    counts = Counter(_WORDS[group.why.value] for group in groups)
+    by = ", ".join(f"{count:,} by {word}" for word, count in counts.items())
+    return f"{len(groups):,} {'group' if len(groups) == 1 else 'groups'}: {by}, {among}"
 
 
 _WORDS = {
