@@ -264,7 +264,7 @@ class MemoryLedger:
 
     def _bind(self, outcomes: Sequence[Outcome]) -> None:
         new = [
-            Binding(c.key, c.slot, o.remote_id or c.remote_id, c.owner, c.sku, c.fields)
+            Binding(c.key, c.slot, o.remote_id or c.remote_id, c.owner, c.sku, c.fields, c.terms)
             for o in outcomes
             for c in [o.change]
         ]
@@ -280,9 +280,11 @@ class MemoryLedger:
         for binding, outcome in zip(new, outcomes, strict=True):
             kind, remote_id = binding.key.kind, binding.remote_id
             last = [b for b in before.values() if _same_record(b, kind, remote_id)]
-            if outcome.change.action is Action.RETIRE and last:
-                fields = {**last[0].applied, **binding.applied}
-                new[new.index(binding)] = replace(binding, applied=fields)
+            if outcome.change.action in (Action.UPDATE, Action.RETIRE) and last:
+                retired = outcome.change.action is Action.RETIRE
+                fields = {**last[0].applied, **binding.applied} if retired else binding.applied
+                terms = {**last[0].terms, **binding.terms}
+                new[new.index(binding)] = replace(binding, applied=fields, terms=terms)
         gone = {b.key for b in self.bound.values() if (b.key.kind, b.remote_id) in written}
         self.bound = {key: b for key, b in self.bound.items() if key not in gone}
         self.bound.update({b.key: b for b in new})

@@ -99,10 +99,11 @@ def to_run(row: Row) -> Run:
 
 
 def to_binding(row: Row) -> Binding:
-    """A binding from `kind, code, slot, remote_id, owner, sku, applied`."""
-    kind, code, slot, remote_id, owner, sku, applied = row
+    """A binding from `kind, code, slot, remote_id, owner, sku, applied, terms`."""
+    kind, code, slot, remote_id, owner, sku, applied, terms = row
     key = RecordKey(Kind(kind), code)
-    return Binding(key, Slot(slot), remote_id, owner, sku, load_fields(applied))
+    slot, applied, terms = Slot(slot), load_fields(applied), load_fields(terms)
+    return Binding(key, slot, remote_id, owner, sku, applied, terms)
 
 
 def to_intent(row: Row) -> Intent:
@@ -159,6 +160,8 @@ def outcome_values(place: int, outcome: Outcome) -> dict[str, Any]:
         "remote_id": outcome.remote_id or change.remote_id,
         "error_code": clean(outcome.code),
         "detail": clean(outcome.detail),
+        "terms": plain_fields(change.terms),
+        "editor": clean(change.editor),
     }
 
 

@@ -147,6 +147,7 @@ def _to_row(record: RemoteRecord) -> Row:
         key_of(name),
         record.version,
         dump_fields(record.fields),
+        clean(record.editor),
     )
 
 

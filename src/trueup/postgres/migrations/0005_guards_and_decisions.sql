@@ -18,6 +18,134 @@ create index change_history_by_remote_id on trueup.change_history (kind, remote_
     where remote_id <> '';
 create index change_history_by_key on trueup.change_history (kind, code, at);
 
+create or replace view trueup.owned as
+select kind, code, slot, remote_id, owner, sku, applied, terms
+from trueup.binding where owner <> ''
+union all
+select kind, code, slot, '', owner, sku, '{}', '{}' from trueup.intent where owner <> '';
+
+-- As in 0003_ledger.sql, with the terms of each record: set when it is created or adopted. An
+-- update or a retirement leaves them alone, but for what it states itself (a price that is written
+-- in the other VAT basis from now on).
+create or replace function trueup.bind(p_run text, p_written trueup.outcome[]) returns void
+language plpgsql as $$
+declare
+    v_before trueup.binding[];
+begin
+    update trueup.binding as held
+    set code = 'moved:' || held.remote_id
+    from unnest(p_written) as new
+    where held.kind = new.kind and held.code = new.code and held.remote_id <> new.remote_id
+      and held.owner not in ('', new.owner)
+      and not exists (select from unnest(p_written) as other
+                      where other.kind = held.kind and other.remote_id = held.remote_id);
+
+    with replaced as (
+        delete from trueup.binding as old
+        where old.ctid in (
+            select held.ctid from unnest(p_written) as new
+            join trueup.binding as held on held.kind = new.kind and held.code = new.code
+            union all
+            select held.ctid from unnest(p_written) as new
+            join trueup.binding as held
+                on held.kind = new.kind and held.remote_id = new.remote_id)
+        returning old.*
+    )
+    select array_agg(replaced::trueup.binding) into v_before from replaced;
+
+    -- A retirement wrote the active field only: the rest is still as it was last written.
+    insert into trueup.binding
+        (kind, code, slot, remote_id, owner, sku, applied, terms, run_id)
+    select new.kind, new.code, new.slot, new.remote_id, new.owner, new.sku,
+           case when new.action = 'retire'
+                then coalesce(held.applied, '{}') || new.fields else new.fields end,
+           case when new.action in ('update', 'retire')
+                then coalesce(held.terms, '{}') else '{}' end || coalesce(new.terms, '{}'),
+           p_run
+    from unnest(p_written) as new
+    left join unnest(v_before) as held
+        on held.kind = new.kind and held.remote_id = new.remote_id;
+end $$;
+
+-- As in 0003_ledger.sql. What was retired is not what the old screens look for as long as the
+-- product has another record in that place: the version that took over.
+create or replace function trueup.mirror_remote_ids(p_written trueup.outcome[]) returns void
+language plpgsql as $$
+begin
+    insert into public.product_integrations as known
+        (service_package_id, zoho_crm_product_id, zoho_billing_plan_id, zoho_billing_item_id,
+         zoho_billing_hardware_item_id)
+    select package.id,
+           max(remote_id) filter (where kind = 'crm_product'),
+           max(remote_id) filter (where kind = 'billing_plan'),
+           max(remote_id) filter (where slot = 'installation'),
+           max(remote_id) filter (where slot = 'device')
+    from unnest(p_written) as new
+    cross join lateral unnest(
+        case when slot = 'device' then new.users || new.owner else array[new.owner] end
+    ) as part (owner)
+    join public.service_packages as package on package.id = nullif(part.owner, '')::uuid
+    where new.kind <> 'billing_product'
+      and not (new.action = 'retire' and exists (
+          select from trueup.binding as other
+          where other.owner = new.owner and other.owner <> '' and other.kind = new.kind
+            and other.slot = new.slot and other.remote_id <> new.remote_id))
+    group by package.id
+    order by package.id  -- one order for all writers, or two lanes could wait for each other
+    on conflict (service_package_id) do update
+    set zoho_crm_product_id =
+            coalesce(excluded.zoho_crm_product_id, known.zoho_crm_product_id),
+        zoho_billing_plan_id =
+            coalesce(excluded.zoho_billing_plan_id, known.zoho_billing_plan_id),
+        zoho_billing_item_id =
+            coalesce(excluded.zoho_billing_item_id, known.zoho_billing_item_id),
+        zoho_billing_hardware_item_id =
+            coalesce(excluded.zoho_billing_hardware_item_id, known.zoho_billing_hardware_item_id);
+end $$;
+
+-- As in 0003_ledger.sql, with who changed the record before us.
+create or replace function trueup.record_outcomes(
+    p_lease text, p_epoch bigint, p_run text, p_outcomes jsonb
+) returns void
+language plpgsql
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+declare
+    v_all trueup.outcome[] := array(
+        select o from jsonb_populate_recordset(null::trueup.outcome, p_outcomes) as o);
+    v_written trueup.outcome[];
+begin
+    perform trueup.require_lease(p_lease, p_epoch);
+
+    insert into trueup.change_history
+        (run_id, at, target, kind, code, sku, sku_key, owner, action, reason, deltas, status,
+         remote_id, error_code, detail, editor)
+    select p_run, coalesce(at, clock_timestamp()), target, kind, code, sku, sku_key, owner, action,
+           reason, deltas, status, remote_id, error_code, detail, coalesce(editor, '')
+    from unnest(v_all) as o
+    where status not in ('deferred', 'skipped')
+    order by place;
+
+    delete from trueup.intent as open using unnest(v_all) as o
+    where open.kind = o.kind and open.code = o.code
+      and (o.status = 'applied'
+           or (o.action = 'create' and o.status <> 'unknown'
+               and open.run_id = p_run and not open.lost));
+    update trueup.intent as open set lost = true from unnest(v_all) as o
+    where open.kind = o.kind and open.code = o.code
+      and o.action = 'create' and o.status = 'unknown';
+
+    v_written := array(
+        select o::trueup.outcome
+        from (select distinct on (kind, code) * from unnest(v_all) as o
+              where status = 'applied' order by kind, code, place desc) as o);
+    if cardinality(v_written) > 0 then
+        perform trueup.bind(p_run, v_written);
+        perform trueup.mirror_remote_ids(v_written);
+    end if;
+end $$;
+
 -- ---------------------------------------------------------------------------------------- guards
 
 -- A target at which all that was wanted has once been created: its first sync is over.

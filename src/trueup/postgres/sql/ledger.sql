@@ -59,17 +59,17 @@ order by started_at desc
 limit 1
 
 -- name: bindings
-select kind, code, slot, remote_id, owner, sku, applied::text
+select kind, code, slot, remote_id, owner, sku, applied::text, terms::text
 from trueup.binding
 where owner <> '' and owner in (select json_array_elements_text(%(owners)s::json))
 union
-select kind, code, slot, remote_id, owner, sku, applied::text
+select kind, code, slot, remote_id, owner, sku, applied::text, terms::text
 from json_to_recordset(%(keys)s::json) as wanted (kind text, code text)
 join trueup.binding using (kind, code)
 order by kind, code
 
 -- name: shared_bindings
-select kind, code, slot, remote_id, owner, sku, applied::text
+select kind, code, slot, remote_id, owner, sku, applied::text, terms::text
 from trueup.binding
 where owner = '' and slot = 'device'
 order by kind, code
@@ -81,7 +81,8 @@ with gone as materialized (
     except
     select id from ({catalogue_ids}) as alive (id)
 )
-select coalesce(absence.runs, 0), kind, code, slot, remote_id, owner, sku, applied::text
+select coalesce(absence.runs, 0), kind, code, slot, remote_id, owner, sku, applied::text,
+       terms::text
 from gone
 join trueup.owned using (owner)
 left join trueup.absence on absence.offering_id = owner

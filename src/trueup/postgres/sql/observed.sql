@@ -9,7 +9,7 @@ delete from trueup.observed where reading = %(id)s and round = %(round)s
 -- name: copy_in
 copy trueup.observed
     (reading, round, kind, remote_id, code, own_id, parent_id, name, name_key, version,
-     fields)
+     fields, editor)
 from stdin
 
 -- name: analyze
@@ -26,7 +26,7 @@ with gone as (
 delete from trueup.observed using gone where reading = gone.id
 
 -- name: bound
-select kind, remote_id, code, fields::text, own_id, parent_id, version, false
+select kind, remote_id, code, fields::text, own_id, parent_id, version, false, editor
 from (
     select distinct on (kind, remote_id) seen.*
     from json_to_recordset(%(bound)s::json) as bound (kind text, remote_id text)
@@ -78,7 +78,7 @@ with read as materialized (
     where wanted.kind = 'billing_product'
 )
 select distinct on (kind, remote_id)
-       kind, remote_id, code, fields::text, own_id, parent_id, version, taken
+       kind, remote_id, code, fields::text, own_id, parent_id, version, taken, editor
 from hit
 cross join lateral (
     select exists (
