@@ -63,7 +63,7 @@ def test_the_fingerprint_survives_a_file() -> None:
 
 def test_the_document_has_the_names_of_the_specification() -> None:
     """`trueup plan --json` is read by other people's scripts."""
-    plan = Plan(CHANGES[:1], (FINDING,), Estimate(2, 1.3333))
+    plan = Plan(CHANGES[:1], (FINDING,), estimate=Estimate(2, 1.3333))
     assert plan.as_json() == {
         "fingerprint": plan.fingerprint,
         "changes": [
@@ -75,6 +75,8 @@ def test_the_document_has_the_names_of_the_specification() -> None:
                 "reason": "edited",
                 "sku": "FIB-100",
                 "deltas": {"Unit_Price": ["799.00", "899.00"]},
+                "moved": {"Unit_Price": "unknown"},
+                "held": [],
             }
         ],
         "findings": [
