@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from trueup.domain.changes import Action, Change, Finding
-from trueup.domain.guards import Held, Rule, Violation
+from trueup.domain.guards import Held, Violation
 from trueup.domain.records import FieldValue, Ref, TargetName
 
 _ESSENCE = ("target", "kind", "code", "action", "reason", "sku", "deltas")
@@ -54,7 +54,7 @@ class Plan:
         """The document of `trueup plan --json` (spec §3.2)."""
         return {
             "fingerprint": self.fingerprint,
-            "changes": [self._change_as_json(change) for change in self.changes],
+            "changes": self._changes_as_json(),
             "findings": [finding_as_json(finding) for finding in self.findings],
             "violations": [violation_as_json(violation) for violation in self.violations],
             "estimate": {
@@ -69,14 +69,16 @@ class Plan:
         held = {id(one.change) for one in self.held}
         return tuple(change for change in self.changes if id(change) not in held)
 
-    def rules_of(self, change: Change) -> tuple[Rule, ...]:
-        """The rules that hold a change of this plan; none for one that goes through."""
-        return next((one.rules for one in self.held if one.change is change), ())
-
-    def _change_as_json(self, change: Change) -> dict[str, Any]:
-        moved = {name: who.value for name in change.deltas if (who := change.moved(name))}
-        rules = [rule.value for rule in self.rules_of(change)]
-        return {**change_as_json(change), "moved": moved, "held": rules}
+    def _changes_as_json(self) -> list[dict[str, Any]]:
+        rules = {id(one.change): [rule.value for rule in one.rules] for one in self.held}
+        return [
+            {
+                **change_as_json(change),
+                "moved": {name: who.value for name in change.deltas if (who := change.moved(name))},
+                "held": rules.get(id(change), []),
+            }
+            for change in self.changes
+        ]
 
 
 def fingerprint(changes: Iterable[Change]) -> str:
