@@ -239,13 +239,19 @@ def a_result(**verdicts: ProductStatus) -> ProductResult:
     return ProductResult(an_id(1), "FIB-100", "Fibre 100", "r1", decided)
 
 
+def _type_of(name: str) -> str:
+    return "currency" if name in ("Unit_Price", "recurring_price", "rate") else "text"
+
+
 def a_schema(
     target: TargetName, mapping: FieldMap = MAPPING, without: Collection[str] = ()
 ) -> Schema:
     """A target that has every mapped field but those in `without`."""
     kinds = {
         kind: {
-            rule.field: FieldSpec(rule.field, max_length=_LENGTHS.get((kind, rule.field)))
+            rule.field: FieldSpec(
+                rule.field, _type_of(rule.field), _LENGTHS.get((kind, rule.field))
+            )
             for rule in mapping.rules[kind]
             if rule.field not in without
         }

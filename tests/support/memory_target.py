@@ -63,7 +63,13 @@ _FIELDS = {
     ),
     Kind.BILLING_ITEM: ("name", "sku", "rate", "description", "active"),
 }  # fmt: skip
+_MONEY = ("Unit_Price", "recurring_price", "rate")
 _LENGTHS = {"Product_Name": 50, "Product_Code": 40, "plan_code": 99, "name": 99}
+
+
+def type_of(name: str) -> str:
+    """What a target says of a field that holds money, and of any other."""
+    return "currency" if name in _MONEY else "text"
 
 
 @dataclass
@@ -116,7 +122,7 @@ class MemoryTarget:
 
     def schema(self) -> Schema:
         kinds = {
-            kind: {n: FieldSpec(n, max_length=_LENGTHS.get(n)) for n in _FIELDS[kind]}
+            kind: {n: FieldSpec(n, type_of(n), _LENGTHS.get(n)) for n in _FIELDS[kind]}
             for kind in KINDS_OF[self.name]
         }
         return Schema(kinds)

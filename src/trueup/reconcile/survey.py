@@ -22,6 +22,7 @@ from trueup.planner.draft import Drafter, ProductDraft
 from trueup.planner.guard import percent
 from trueup.planner.identity import Identity
 from trueup.planner.mapping import Policy
+from trueup.planner.preflight import refuse_unsafe
 from trueup.planner.project import Projector, retiring
 from trueup.ports import Glance
 from trueup.reconcile.due_products import DueProducts
@@ -50,8 +51,9 @@ def survey(
 
     `reading` names this look at the targets in the ledger and is dropped at the end. `on_agreed`
     gets the products that need nothing, part by part. Raises `CatalogueError` when the catalogue
-    cannot be trusted as a whole, and `TrueupError` when `why_stop` has a reason before all is
-    read; a target that cannot be read is noted and the other goes on.
+    cannot be trusted as a whole, `UsageError` where every write would be wrong, and `TrueupError`
+    when `why_stop` has a reason before all is read; a target that cannot be read is noted and the
+    other goes on.
     """
     result = Survey(started=shop.clock.now())
     shop.watcher.phase("reading the catalogue")
@@ -62,6 +64,7 @@ def survey(
     due = DueProducts(shop, scope, census, result.started)
     try:
         schemas = _observe(shop, due.targets(), reading, result, why_stop)
+        refuse_unsafe(schemas, shop.mapping, shop.rules.currency)
         _Comparer(shop, census, schemas, reading, result, on_agreed).compare(due, scope)
     finally:
         shop.ledger.forget(reading)
