@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,9 +23,9 @@ from trueup.domain.records import (
 from trueup.domain.runs import ProductStatus, Verdict
 from trueup.domain.states import NEVER, ProductState, Standing
 from trueup.planner.census import Census
-from trueup.planner.diff import Policies, compare_record
+from trueup.planner.diff import Comparison, Policies, compare_record
 from trueup.planner.due import Due
-from trueup.planner.identity import Identity
+from trueup.planner.identity import Identity, Match
 from trueup.planner.order import Work, order_changes
 from trueup.planner.project import Projector, retiring
 from trueup.planner.reading import CatalogueRules, promotion_trouble, read_row
@@ -124,6 +124,10 @@ class Part:
     desired: Sequence[tuple[ProductDraft, DesiredRecord]]
 
 
+# Told of each record that is compared: its product, what is wanted, what was found, what follows.
+OnCompared = Callable[[ProductDraft, DesiredRecord, Match, Comparison], None]
+
+
 def read_draft(
     row: PackageRow | UnreadableRow,
     draft: ProductDraft,
@@ -188,11 +192,15 @@ class Drafter:
         remotes: Iterable[RemoteRecord],
         bindings: Iterable[Binding],
         intents: Mapping[RecordKey, Intent],
+        on_compared: OnCompared | None = None,
     ) -> None:
         """Add to each draft what its records need."""
         identity = Identity(remotes, bindings, intents)
         for draft, record in part.desired:
-            change, finding = compare_record(record, identity, self._policies)
+            compared = compare_record(record, identity, self._policies)
+            if on_compared is not None:
+                on_compared(draft, record, identity.match(record), compared)
+            change, finding = compared
             if change is not None:
                 draft.planned.append(change)
             if finding is not None:

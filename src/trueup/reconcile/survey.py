@@ -9,18 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from trueup.domain.changes import Change
 from trueup.domain.errors import CatalogueError, TargetStoppedError, TrueupError
 from trueup.domain.offering import Offering
-from trueup.domain.records import KINDS_OF, NAME, Kind, RecordKey, RemoteRecord, Schema, TargetName
+from trueup.domain.records import (
+    KINDS_OF,
+    NAME,
+    DesiredRecord,
+    Kind,
+    RecordKey,
+    RemoteRecord,
+    Schema,
+    TargetName,
+)
 from trueup.planner.census import Census, device_codes, take_census
 from trueup.planner.conflicts import claims, without_claimed
-from trueup.planner.diff import compare_record
+from trueup.planner.diff import Comparison, compare_record
 from trueup.planner.draft import Drafter, ProductDraft
 from trueup.planner.guard import percent
-from trueup.planner.identity import Identity
+from trueup.planner.identity import Identity, Match
 from trueup.planner.mapping import Policy
 from trueup.planner.preflight import refuse_unsafe
 from trueup.planner.project import Projector, retiring
@@ -38,6 +47,18 @@ Agreed = Callable[[list[ProductDraft]], None]
 WhyStop = Callable[[], str | None]
 
 
+class Witness(Protocol):
+    """Somebody who is told of every comparison, and of products for which nothing is planned."""
+
+    def compared(
+        self, draft: ProductDraft, record: DesiredRecord, match: Match, comparison: Comparison, /
+    ) -> None:
+        """A record was compared."""
+
+    def also(self, seen: Survey, census: Census) -> Iterable[ProductDraft]:
+        """More products to compare, once all that is due has been; they are not planned."""
+
+
 def survey(
     shop: Workshop,
     scope: Scope,
@@ -46,26 +67,30 @@ def survey(
     trust_smaller: bool = False,
     on_agreed: Agreed = lambda _: None,
     why_stop: WhyStop = lambda: None,
+    witness: Witness | None = None,
 ) -> Survey:
     """Draft what the products in scope need.
 
     `reading` names this look at the targets in the ledger and is dropped at the end. `on_agreed`
-    gets the products that need nothing, part by part. Raises `CatalogueError` when the catalogue
-    cannot be trusted as a whole, `UsageError` where every write would be wrong, and `TrueupError`
-    when `why_stop` has a reason before all is read; a target that cannot be read is noted and the
-    other goes on.
+    gets the products that need nothing, part by part. With a `witness` every target is read and
+    every record is compared, also where a glance would do. Raises `CatalogueError` when the
+    catalogue cannot be trusted as a whole, `UsageError` where every write would be wrong, and
+    `TrueupError` when `why_stop` has a reason before all is read; a target that cannot be read is
+    noted and the other goes on.
     """
     result = Survey(started=shop.clock.now())
     shop.watcher.phase("reading the catalogue")
-    census = take_census(shop.catalogue.outline, result.started)
+    census = take_census(shop.catalogue.outline, shop.rules.today(result.started))
     result.catalogue_size = census.size
     _refuse_suspicious(shop, census, trust_smaller=trust_smaller)
     _remember_gone(shop, census)
     due = DueProducts(shop, scope, census, result.started)
     try:
-        schemas = _observe(shop, due.targets(), reading, result, why_stop)
+        targets = due.targets() if witness is None else scope.targets
+        schemas = _observe(shop, targets, reading, result, why_stop)
         refuse_unsafe(schemas, shop.mapping, shop.rules.currency)
-        _Comparer(shop, census, schemas, reading, result, on_agreed).compare(due, scope)
+        comparer = _Comparer(shop, census, schemas, reading, result, on_agreed, witness)
+        comparer.compare(due, scope)
     finally:
         shop.ledger.forget(reading)
     guard(shop, result)
@@ -158,7 +183,9 @@ class _Comparer:
         reading: str,
         result: Survey,
         on_agreed: Agreed,
+        witness: Witness | None,
     ) -> None:
+        self._witness = witness
         self._shop, self._census, self._schemas = shop, census, schemas
         self._reading, self._result, self._on_agreed = reading, result, on_agreed
         self._policies = {kind: shop.mapping.policies(kind) for kind in Kind}
@@ -181,10 +208,12 @@ class _Comparer:
         if TargetName.BILLING in self._schemas and not (scope.skus or scope.limit):
             self._result.planned_leftovers += self._unused_devices()
         self._settle_conflicts()
+        if self._witness is not None:
+            self._look_also(self._witness)
 
     def _glance(self) -> Glance | None:
         """What a record that was read is compared by as a whole; None where nothing was read."""
-        if not self._schemas:
+        if not self._schemas or self._witness is not None:
             return None
         rules = {
             kind: [r for r in self._shop.mapping.rules[kind] if schema.has(kind, r.field)]
@@ -224,16 +253,27 @@ class _Comparer:
         result.planned_leftovers = without_claimed(result.planned_leftovers, claimed)
 
     def _compare_part(self, drafts: list[ProductDraft]) -> None:
+        self._draft_part(drafts)
+        needy = [draft for draft in drafts if not draft.agrees]
+        self._result.looked += len(needy)
+        self._result.drafts += needy
+        self._agree([draft for draft in drafts if draft.agrees])
+
+    def _draft_part(self, drafts: list[ProductDraft]) -> None:
         ledger = self._shop.ledger
         owners = [draft.offering_id for draft in drafts]
         bindings = ledger.bindings(owners, self._shared_devices(drafts))
         part = self._drafter.desire(drafts, bindings)
         remotes = ledger.candidates(self._reading, [r for _, r in part.desired], bindings)
-        self._drafter.compare(part, remotes, bindings, self._intents)
-        needy = [draft for draft in drafts if not draft.agrees]
-        self._result.looked += len(needy)
-        self._result.drafts += needy
-        self._agree([draft for draft in drafts if draft.agrees])
+        told = self._witness.compared if self._witness is not None else None
+        self._drafter.compare(part, remotes, bindings, self._intents, told)
+
+    def _look_also(self, witness: Witness) -> None:
+        """Compare what is left alone: its drafts are dropped."""
+        for drafts in parts(witness.also(self._result, self._census), PART):
+            for draft in drafts:
+                draft.due = {t: why for t, why in draft.due.items() if t in self._schemas}
+            self._draft_part(drafts)
 
     def _shared_devices(self, drafts: Iterable[ProductDraft]) -> list[RecordKey]:
         return [
