@@ -1,6 +1,7 @@
 """What the core needs from the outside: small Protocols and the values that cross them."""
 
 from trueup.ports.clock import Clock
+from trueup.ports.decisions import Decisions
 from trueup.ports.guardbook import Decision, Guardbook
 from trueup.ports.ledger import Fence, Lease, Ledger
 from trueup.ports.limits import (
@@ -22,6 +23,7 @@ __all__ = [
     "CatalogueEntry",
     "Clock",
     "Decision",
+    "Decisions",
     "Fence",
     "Glance",
     "Guardbook",

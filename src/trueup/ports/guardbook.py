@@ -48,6 +48,10 @@ class Guardbook(Protocol):
         """What waits for products that were found, or put, in order since then is stale."""
         ...
 
+    def outgrow(self, planned: Sequence[Change], fence: Fence) -> None:
+        """Drop refusals of fields on which these changes want another value than the refused."""
+        ...
+
     def establish(self, targets: Collection[TargetName], run_id: str, fence: Fence) -> None:
         """All that was wanted at these targets has been created: from now on, many are too many."""
         ...

@@ -56,6 +56,7 @@ def run_values(run: Run) -> dict[str, Any]:
         "state": run.state.value,
         "requests": dict(run.requests),
         "fingerprint": run.fingerprint,
+        "violations": list(run.violations),
     }
     return {
         "run_id": run.run_id,
@@ -68,6 +69,7 @@ def run_values(run: Run) -> dict[str, Any]:
         "requests": dump(dict(run.requests)),
         "error": run.error and clean(run.error),
         "catalogue_size": run.catalogue_size,
+        "violations": dump(list(run.violations)),
         "resumes": run.resumes,
         "log_trigger": _LOG_TRIGGER.get(run.trigger, "manual"),
         "log_status": LOG_STATUS[run.state],
@@ -80,9 +82,9 @@ def run_values(run: Run) -> dict[str, Any]:
 
 
 def to_run(row: Row) -> Run:
-    """A run from the columns of `trueup.run` in their order, the two documents as text."""
+    """A run from the columns of `trueup.run` in their order, the documents as text."""
     run_id, trigger, state, started, finished, fingerprint, summary, requests, *rest = row
-    error, catalogue_size, resumes = rest
+    error, catalogue_size, resumes, violations = rest
     return Run(
         run_id,
         Trigger(trigger),
@@ -95,6 +97,7 @@ def to_run(row: Row) -> Run:
         error,
         catalogue_size,
         resumes,
+        tuple(load(violations)),
     )
 
 

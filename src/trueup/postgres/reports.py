@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
+from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
 from psycopg import Connection
@@ -84,9 +85,20 @@ class TroubledProduct:
     failing_since: datetime | None = None
 
 
+class Said(StrEnum):
+    """What happened to a change that a guard held: nobody tried it at the target."""
+
+    HELD = "held"
+    APPROVED = "approved"
+    REJECTED = "rejected"  # by a person, unlike the outcome of this name
+
+
 @dataclass(frozen=True, slots=True)
 class PastChange:
-    """One change that was tried, with the fields before and after."""
+    """One change that was tried or held, with the fields before and after.
+
+    `actor` is the person who decided about it, `editor` who had changed the record at Zoho.
+    """
 
     run_id: str
     at: datetime
@@ -97,10 +109,17 @@ class PastChange:
     action: Action
     reason: Reason
     deltas: Mapping[str, FieldDelta]
-    status: Status
+    status: Status | Said
     remote_id: str
     error_code: str
     detail: str
+    actor: str = ""
+    editor: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was tried and did not get through."""
+        return isinstance(self.status, Status) and self.status.is_failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +292,12 @@ def _to_change(row: Row) -> PastChange:
         Action(action),
         Reason(reason),
         load_deltas(deltas),
-        Status(status),
+        _to_status(status, actor=rest[3]),
         *rest,
     )
+
+
+def _to_status(word: str, *, actor: str) -> Status | Said:
+    """Targets reject too; only what a person rejected has one."""
+    said = word in (Said.HELD, Said.APPROVED) or (word == Said.REJECTED and bool(actor))
+    return Said(word) if said else Status(word)

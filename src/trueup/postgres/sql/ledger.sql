@@ -38,7 +38,7 @@ values ('zoho-sync', 'running', %(started_at)s, %(log_trigger)s,
 update trueup.run
 set state = %(state)s, finished_at = %(finished_at)s, fingerprint = %(fingerprint)s,
     summary = %(summary)s::jsonb, requests = %(requests)s::jsonb, error = %(error)s,
-    catalogue_size = %(catalogue_size)s,
+    catalogue_size = %(catalogue_size)s, violations = %(violations)s::jsonb,
     resumes = coalesce(nullif(%(resumes)s, ''), resumes)
 where run_id = %(run_id)s
 
@@ -52,7 +52,7 @@ where job_name = 'zoho-sync' and status = 'running' and result_summary ->> 'run_
 
 -- name: last_run
 select run_id, trigger, state, started_at, finished_at, fingerprint, summary::text, requests::text,
-       error, catalogue_size, resumes
+       error, catalogue_size, resumes, violations::text
 from trueup.run
 where state not in ('running', 'interrupted', 'already_running')
 order by started_at desc

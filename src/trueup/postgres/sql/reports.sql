@@ -22,7 +22,7 @@ group by status
 
 -- name: last_success
 select run_id, trigger, state, started_at, finished_at, fingerprint, summary::text, requests::text,
-       error, catalogue_size, resumes
+       error, catalogue_size, resumes, violations::text
 from trueup.run
 where state = 'succeeded'
 order by started_at desc
@@ -49,14 +49,14 @@ order by failures desc, last_attempt_at desc, state.offering_id, target
 
 -- name: runs
 select run_id, trigger, state, started_at, finished_at, fingerprint, summary::text, requests::text,
-       error, catalogue_size, resumes
+       error, catalogue_size, resumes, violations::text
 from trueup.run
 order by started_at desc, run_id
 limit %(limit)s
 
 -- name: find_runs
 select run_id, trigger, state, started_at, finished_at, fingerprint, summary::text, requests::text,
-       error, catalogue_size, resumes
+       error, catalogue_size, resumes, violations::text
 from trueup.run
 where run_id = %(run_id)s or starts_with(run_id, %(run_id)s)
 order by run_id <> %(run_id)s, started_at desc
@@ -64,7 +64,7 @@ limit 2
 
 -- name: outcomes
 select run_id, at, target, kind, code, sku, owner, action, reason, deltas::text, status, remote_id,
-       error_code, detail
+       error_code, detail, actor, editor
 from trueup.change_history
 where run_id = %(run_id)s
 order by id
@@ -83,7 +83,7 @@ with mine as (
         order by id desc limit %(limit)s) as past
 )
 select run_id, at, target, kind, code, sku, change.owner, action, reason, deltas::text, status,
-       remote_id, error_code, detail
+       remote_id, error_code, detail, actor, editor
 from mine join trueup.change_history as change using (id)
 order by id desc
 limit %(limit)s
@@ -93,7 +93,8 @@ with recent as (
     select * from trueup.run where started_at >= %(since)s
 ), changes as (
     select run_id, count(*) filter (where status = 'applied') as applied,
-           count(*) filter (where status <> 'applied') as failed
+           count(*) filter (where status in ('rejected', 'failed', 'unknown', 'stale')
+                                  and actor = '') as failed
     from trueup.change_history
     where run_id in (select run_id from recent)
     group by run_id
@@ -117,7 +118,7 @@ order by started_at, run_id
 select (array_agg(sku order by id desc))[1], owner, count(*), max(at),
        (array_agg(detail order by id desc))[1]
 from trueup.change_history
-where status in ('rejected', 'failed', 'unknown', 'stale') and at >= %(since)s
+where status in ('rejected', 'failed', 'unknown', 'stale') and actor = '' and at >= %(since)s
 group by owner, case when owner = '' then sku_key end
 order by count(*) desc, max(at) desc
 limit %(limit)s

@@ -1,0 +1,103 @@
+"""Held changes as they are remembered between runs, and what people decided about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from trueup.domain.changes import Action, FieldDelta, Reason
+from trueup.domain.guards import Rule
+from trueup.domain.plan import value_as_json
+from trueup.domain.records import Fields, RecordKey, TargetName
+from trueup.domain.threeway import Moved, who_moved
+
+
+class HeldState(StrEnum):
+    """How a held change stands."""
+
+    OPEN = "open"  # nobody has decided
+    APPROVED = "approved"  # the next run that looks at it carries it out
+    REJECTED = "rejected"  # a person said no; nobody is asked again
+    APPLIED = "applied"  # it was carried out
+    STALE = "stale"  # one of the sides moved: there is no such change any more
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A change that waits, or waited, for a person; `number` names it in the ledger.
+
+    `applied` is what we had last written on the fields that change. `subscriptions` counts the
+    live subscriptions that it touches; None where nobody counted.
+    """
+
+    number: int
+    key: RecordKey
+    sku: str
+    owner: str
+    action: Action
+    reason: Reason
+    deltas: Mapping[str, FieldDelta]
+    fingerprint: str
+    rules: tuple[Rule, ...]
+    why: str
+    state: HeldState
+    first_run: str
+    last_run: str
+    held_at: datetime
+    applied: Fields = field(default_factory=dict)
+    remote_id: str = ""
+    decided_by: str = ""
+    decided_at: datetime | None = None
+    note: str = ""
+    expires_at: datetime | None = None
+    subscriptions: int | None = None
+
+    @property
+    def target(self) -> TargetName:
+        """Where it would be carried out."""
+        return self.key.kind.target
+
+    def approved(self, now: datetime) -> bool:
+        """Whether a person let it pass, and that still counts."""
+        alive = self.expires_at is None or self.expires_at > now
+        return self.state is HeldState.APPROVED and alive
+
+    def asks(self, now: datetime) -> bool:
+        """Whether it waits for a decision: nobody decided, or the approval has expired."""
+        return self.state is HeldState.OPEN or (
+            self.state is HeldState.APPROVED and not self.approved(now)
+        )
+
+    def moved(self, name: str) -> Moved | None:
+        """Which side moved one of its fields since we last wrote; None for a new record."""
+        if self.action is Action.CREATE:
+            return None
+        before, after = self.deltas[name]
+        return who_moved(name, before, after, self.applied)
+
+    def share(self, name: str) -> Decimal | None:
+        """How far an amount moves, as a fraction of what is there; None for anything else."""
+        before, after = self.deltas[name]
+        if not isinstance(before, Decimal) or not isinstance(after, Decimal) or before <= 0:
+            return None
+        return (after - before) / before
+
+    def as_json(self) -> dict[str, Any]:
+        """The change as plans show it, with its own fingerprint: exactly this may be applied."""
+        return {
+            "target": self.target.value,
+            "kind": self.key.kind.value,
+            "code": self.key.code,
+            "action": self.action.value,
+            "reason": self.reason.value,
+            "sku": self.sku,
+            "deltas": {
+                name: [value_as_json(delta.before), value_as_json(delta.after)]
+                for name, delta in self.deltas.items()
+            },
+            "fingerprint": self.fingerprint,
+        }
