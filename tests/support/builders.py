@@ -73,6 +73,7 @@ _ROW = PackageRow(
     status="active",
     valid_from=None,
     valid_to=None,
+    dated_prices=None,
 )
 
 
@@ -102,7 +103,7 @@ def outline_of(row: PackageRow) -> OutlineRow:
 def a_census(rows: Iterable[PackageRow] = (), now: datetime = NOW) -> Census:
     """The census of a catalogue."""
     outlines = [outline_of(row) for row in rows]
-    return take_census(lambda: iter(outlines), now)
+    return take_census(lambda: iter(outlines), RULES.today(now))
 
 
 def an_entry(row: PackageRow, revision: str = "r1", **more: Any) -> CatalogueEntry:

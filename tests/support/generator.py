@@ -111,6 +111,7 @@ def _ordinary(shape: Shape, index: int, rng: random.Random) -> dict[str, Any]:
         "features": [],
         "status": _pick(rng, ("active", "inactive", "archived", "draft"), (80, 12, 6, 2)),
         **_window(rng),
+        "dated_prices": None,
     }
     _add(columns, _term(rng))
     _add(columns, _hardware(rng))

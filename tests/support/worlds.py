@@ -317,7 +317,7 @@ class World(ABC):
 
     def _census(self) -> Census:
         outlines = [outline_of(row) for row in self.catalogue.rows.values()]
-        return take_census(lambda: iter(outlines), NOW)
+        return take_census(lambda: iter(outlines), RULES.today(NOW))
 
 
 def _with(row: PackageRow, **columns: Any) -> PackageRow:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.builders import NOW, a_census, a_device, a_row, an_id, outline_of
+from support.builders import NOW, RULES, a_census, a_device, a_row, an_id, outline_of
 from trueup.domain.package import OutlineRow
 from trueup.planner.census import device_codes, take_census
 
@@ -146,9 +146,9 @@ def test_the_outline_is_read_twice_only_when_a_sku_repeats() -> None:
 
         return outline
 
-    take_census(reader(outline_of(a_row(1)), outline_of(a_row(2))), NOW)
+    take_census(reader(outline_of(a_row(1)), outline_of(a_row(2))), RULES.today(NOW))
     assert len(reads) == 1
-    take_census(reader(outline_of(a_row(1)), outline_of(a_row(2, sku="FIB-100"))), NOW)
+    take_census(reader(outline_of(a_row(1)), outline_of(a_row(2, sku="FIB-100"))), RULES.today(NOW))
     assert len(reads) == 3
 
 

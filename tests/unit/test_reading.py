@@ -17,6 +17,7 @@ from trueup.domain.package import PackageRow, UnreadableRow
 from trueup.planner.reading import promotion_trouble, read_row
 
 Columns = dict[str, Any]
+TODAY = RULES.today(NOW)
 PAST, FUTURE = NOW - timedelta(days=30), NOW + timedelta(days=30)
 
 
@@ -179,14 +180,14 @@ def test_a_promotion_never_becomes_the_list_price(amount: str) -> None:
 )
 def test_a_senseless_promotion_is_said_and_blocks_nothing(amount: str, *, sensible: bool) -> None:
     """Nought and the list price itself are no promotions."""
-    finding = promotion_trouble(a_row(promotion_price=Decimal(amount)))
+    finding = promotion_trouble(a_row(promotion_price=Decimal(amount)), TODAY)
     assert (finding is None) is sensible
     assert finding is None or (finding.blocks == frozenset() and not finding.held)
 
 
 def test_no_promotion_is_no_trouble() -> None:
     """Most rows have none."""
-    assert promotion_trouble(a_row()) is None
+    assert promotion_trouble(a_row(), TODAY) is None
 
 
 def test_the_cost_column_is_not_even_read() -> None:
@@ -199,7 +200,7 @@ def test_the_cost_column_is_not_even_read() -> None:
 WINDOWS: dict[str, tuple[datetime | None, datetime | None]] = {
     "none": (None, None),
     "open": (PAST, FUTURE),
-    "over": (PAST, NOW - timedelta(seconds=1)),
+    "over": (PAST, NOW - timedelta(days=1)),
     "future": (FUTURE, None),
 }
 

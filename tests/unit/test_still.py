@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.builders import NOW, a_census, a_row
+from support.builders import NOW, RULES, a_census, a_row
 from trueup.domain.package import PackageRow
 from trueup.domain.records import TargetName
 from trueup.domain.states import ProductState, Standing
@@ -17,6 +17,7 @@ from trueup.planner.still import full_revision, stands_still
 
 CRM, BILLING = TargetName.CRM, TargetName.BILLING
 BOTH = frozenset(TargetName)
+TODAY = RULES.today(NOW)
 ROW = a_row(1, valid_from=None, valid_to=None)
 GOOD = ProductState(Standing.OK, "r1", verified_at=NOW - timedelta(days=1))
 
@@ -26,7 +27,7 @@ def still(row: PackageRow = ROW, *others: PackageRow, **more: Any) -> bool:
     states = more.get("states", dict.fromkeys(TargetName, GOOD))
     intact = more.get("intact", BOTH)
     return stands_still(
-        row, more.get("revision", "r1"), due, states, intact, a_census([row, *others]), NOW
+        row, more.get("revision", "r1"), due, states, intact, a_census([row, *others]), TODAY
     )
 
 

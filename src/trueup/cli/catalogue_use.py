@@ -71,7 +71,7 @@ def look_through(
     catalogue: Catalogue, mapping: FieldMap, rules: CatalogueRules, now: datetime
 ) -> CatalogueUse:
     """Read every row once; raises `CatalogueError` when a row cannot be read at all."""
-    census = take_census(catalogue.outline, now)
+    census = take_census(catalogue.outline, rules.today(now))
     schemas = _widest(mapping)
     projector = Projector(mapping, census, schemas)
     dates = {r.field for r in mapping.rules[Kind.CRM_PRODUCT] if r.source in _DATES}
@@ -103,7 +103,8 @@ def _read(
     reading, findings = read_row(entry.row, rules, now)
     if reading is not None and not isinstance(reading, Offering):
         return None, findings
-    twin, promotion = duplicate_finding(entry.row, census), promotion_trouble(entry.row)
+    twin = duplicate_finding(entry.row, census)
+    promotion = promotion_trouble(entry.row, rules.today(now))
     findings = [*findings, *(f for f in (twin, promotion) if f is not None)]
     return (None if twin is not None else reading), findings
 

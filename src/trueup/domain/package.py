@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 
+class DatedPrice(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A list price that is agreed to hold from a local date on: one row of `price_changes`.
+
+    Drafts and what was cancelled are none. `old_price` is what the catalogue said when it was made.
+    """
+
+    effective_date: date
+    published_at: datetime | None
+    old_price: Decimal | None
+    new_price: Decimal
+
+
 class PackageRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """The columns of `service_packages` that a record can come from.
+    """The columns of `service_packages` that a record can come from, and its dated prices.
 
     No column has a default: a query that leaves one out fails to decode instead of turning into a
     zero price. Numbers inside the JSON columns are exact decimals.
@@ -37,6 +49,12 @@ class PackageRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     status: str | None
     valid_from: datetime | None
     valid_to: datetime | None
+    dated_prices: list[DatedPrice] | None
+
+
+# The dated prices are rows of a table of their own; all else is a column of the catalogue's.
+DATED: Final = "dated_prices"
+CATALOGUE_COLUMNS: Final = tuple(n for n in PackageRow.__struct_fields__ if n != DATED)
 
 
 class UnreadableRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):

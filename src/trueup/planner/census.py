@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 
+from trueup.domain.calendar import Today
 from trueup.domain.errors import CatalogueError
 from trueup.domain.offering import Device
 from trueup.domain.package import OutlineRow
@@ -81,7 +81,7 @@ class Census:
         return self._models.get(key_of(model), "") is None
 
 
-def take_census(outline: Callable[[], Iterable[OutlineRow]], now: datetime) -> Census:
+def take_census(outline: Callable[[], Iterable[OutlineRow]], today: Today) -> Census:
     """Read the outline of the catalogue once, and once more if a SKU repeats."""
     census = Census()
     seen: set[int] = set()
@@ -90,7 +90,7 @@ def take_census(outline: Callable[[], Iterable[OutlineRow]], now: datetime) -> C
         census.size += 1
         sku = key_of(row.sku or "")
         _count_name(census, row.name or "", sku or row.id)
-        _count_devices(census, row, now)
+        _count_devices(census, row, today)
         if sku:
             digest = hash(sku)
             (repeated if digest in seen else seen).add(digest)
@@ -116,9 +116,9 @@ def _count_name(census: Census, name: str, bearer: str) -> None:
         census._names[digest] = _SEVERAL  # noqa: SLF001
 
 
-def _count_devices(census: Census, row: OutlineRow, now: datetime) -> None:
+def _count_devices(census: Census, row: OutlineRow, today: Today) -> None:
     try:
-        live = read_lifecycle(row, now) == "live"
+        live = read_lifecycle(row, today) == "live"
         devices = included_devices(row) if live else ()
     except CatalogueError:
         return  # the row itself is refused, with the reason

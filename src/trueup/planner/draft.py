@@ -146,7 +146,7 @@ def read_draft(
             draft.findings.append(twin)
             draft.reading = None
         return True
-    for finding in (duplicate_finding(row, census), promotion_trouble(row)):
+    for finding in (duplicate_finding(row, census), promotion_trouble(row, rules.today(now))):
         if finding is not None:
             draft.findings.append(finding)
     return True

@@ -13,18 +13,20 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Literal
 
+from trueup.domain.calendar import Today
 from trueup.domain.changes import Finding, FindingKind
 from trueup.domain.errors import CatalogueError
-from trueup.domain.money import HIGHEST_PRICE, Money, amount_of, cents
+from trueup.domain.money import HIGHEST_PRICE, Money, cents
 from trueup.domain.offering import Dormant, Ended, Offering, Reading, Withdrawn
-from trueup.domain.package import OutlineRow, PackageRow, UnreadableRow
+from trueup.domain.package import DATED, OutlineRow, PackageRow, UnreadableRow
+from trueup.planner.dated import dated_trouble, list_price, stated_price
 from trueup.planner.places import included_devices, setup_fee, term_months
 
 _LOWEST_PRICE = Decimal("0.005")
 # Unicode's category Cc, whole and without the line feed and the tabulator.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_MONEY_COLUMNS = frozenset({"price", "base_price_zar", "promotion_price", "pricing"})
+_MONEY_COLUMNS = frozenset({"price", "base_price_zar", "promotion_price", "pricing", DATED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,10 @@ class CatalogueRules:
     vat_basis: Literal["exclusive", "inclusive"] | None = None
     vat_rate: Decimal = Decimal("0.15")
 
+    def today(self, now: datetime) -> Today:
+        """The business's own date at `now`."""
+        return Today.at(now, self.zone)
+
 
 def clean_sku(sku: str | None) -> str:
     """A SKU without the white space around it; empty when there is none."""
@@ -52,14 +58,19 @@ def key_of(text: str) -> str:
 
 
 def read_lifecycle(
-    row: PackageRow | OutlineRow, now: datetime
+    row: PackageRow | OutlineRow, today: Today
 ) -> Ended | Literal["live", "dormant"]:
-    """Where a row stands at `now`; raises `CatalogueError` for a status that nobody defined."""
+    """Where a row stands today; raises `CatalogueError` for a status that nobody defined.
+
+    A product is sold from the local date of `valid_from` through that of `valid_to`, both whole
+    days, whatever the time of day in the columns.
+    """
     match row.status:
         case "active":
-            if row.valid_to is not None and row.valid_to < now:
+            if row.valid_to is not None and today.date_of(row.valid_to) < today.date:
                 return Ended.OVER
-            return "dormant" if row.valid_from is not None and row.valid_from > now else "live"
+            begun = row.valid_from is None or today.date_of(row.valid_from) <= today.date
+            return "live" if begun else "dormant"
         case "inactive":
             return Ended.INACTIVE
         case "archived":
@@ -76,6 +87,7 @@ def read_row(
 ) -> tuple[Reading | None, list[Finding]]:
     """Read one row; None when it cannot be read, with the findings that say why."""
     sku, name = clean_sku(row.sku), (row.name or "").strip()
+    today = rules.today(now)
 
     def finding(code: str, kind: FindingKind, message: str) -> Finding:
         return Finding(code, kind, sku or "(none)", message, owner=row.id)
@@ -85,7 +97,7 @@ def read_row(
         return None, [finding("row_unreadable", kind, f"column {row.column}: {row.problem}")]
     try:
         # A window that contradicts itself does not end a product: all its troubles are said.
-        stands = "live" if _window_contradicts(row) else read_lifecycle(row, now)
+        stands = "live" if _window_contradicts(row, today) else read_lifecycle(row, today)
     except CatalogueError as error:
         return None, [finding("status_unknown", FindingKind.TEXT, error.message)]
     if isinstance(stands, Ended):
@@ -93,8 +105,8 @@ def read_row(
     if stands == "dormant":
         return Dormant(row.id, sku, name), []
 
-    findings = [finding(*trouble) for trouble in _text_troubles(row, sku, name)]
-    findings += [finding(*trouble) for trouble in _money_troubles(row)]
+    findings = [finding(*trouble) for trouble in _text_troubles(row, sku, name, today)]
+    findings += [finding(*trouble) for trouble in _money_troubles(row, today)]
     term: int | None = None
     try:
         term = term_months(row)
@@ -102,14 +114,14 @@ def read_row(
         findings.append(finding("term_contradiction", FindingKind.TERM, error.message))
     if findings:
         return None, findings
-    return _offering(row, sku, name, term, rules), []
+    return _offering(row, sku, name, term, rules, today), []
 
 
-def promotion_trouble(row: PackageRow | UnreadableRow) -> Finding | None:
+def promotion_trouble(row: PackageRow | UnreadableRow, today: Today) -> Finding | None:
     """A promotion that makes no sense; promotions are never sent, so it blocks nothing."""
     if isinstance(row, UnreadableRow):
         return None
-    promo, price = row.promotion_price, _monthly(row)
+    promo, price = row.promotion_price, list_price(row, today)
     if promo is None or price is None or Decimal(0) < promo < price:
         return None
     message = f"the promotion price {promo} is not between 0 and the list price {price}"
@@ -120,9 +132,9 @@ def promotion_trouble(row: PackageRow | UnreadableRow) -> Finding | None:
 
 
 def _offering(
-    row: PackageRow, sku: str, name: str, term: int | None, rules: CatalogueRules
+    row: PackageRow, sku: str, name: str, term: int | None, rules: CatalogueRules, today: Today
 ) -> Offering:
-    monthly, setup = _monthly(row), setup_fee(row)
+    monthly, setup = list_price(row, today), setup_fee(row)
     if monthly is None or setup is None:
         raise AssertionError("an offering was built from a row with findings")
     return Offering(
@@ -140,8 +152,8 @@ def _offering(
         term_months=term,
         down_mbps=row.speed_down,
         up_mbps=row.speed_up,
-        valid_from=_local_date(row.valid_from, rules.zone),
-        valid_to=_local_date(row.valid_to, rules.zone),
+        valid_from=_local_date(row.valid_from, today),
+        valid_to=_local_date(row.valid_to, today),
         devices=included_devices(row),
     )
 
@@ -155,19 +167,22 @@ def in_basis(amount: Decimal, row: PackageRow, rules: CatalogueRules) -> Decimal
     return cents(amount / factor if stated else amount * factor)
 
 
-def _window_contradicts(row: PackageRow) -> bool:
+def _window_contradicts(row: PackageRow, today: Today) -> bool:
+    return row.status == "active" and _ends_before_it_begins(row, today)
+
+
+def _ends_before_it_begins(row: PackageRow, today: Today) -> bool:
     return (
-        row.status == "active"
-        and row.valid_from is not None
+        row.valid_from is not None
         and row.valid_to is not None
-        and row.valid_to < row.valid_from
+        and today.date_of(row.valid_to) < today.date_of(row.valid_from)
     )
 
 
 Trouble = tuple[str, FindingKind, str]
 
 
-def _text_troubles(row: PackageRow, sku: str, name: str) -> Iterator[Trouble]:
+def _text_troubles(row: PackageRow, sku: str, name: str, today: Today) -> Iterator[Trouble]:
     if not sku:
         missing = "no SKU" if row.sku is None else "an empty SKU"
         yield "sku_missing", FindingKind.SKU, f"the row {name or row.id!r} has {missing}"
@@ -181,29 +196,30 @@ def _text_troubles(row: PackageRow, sku: str, name: str) -> Iterator[Trouble]:
         if found := _control_character(text, lines=label == "description"):
             message = f"the {label} holds the control character {found}; remove it"
             yield f"{label.lower()}_control_character", kind, message
-    if row.valid_from is not None and row.valid_to is not None and row.valid_to < row.valid_from:
-        message = (
-            f"valid until {row.valid_to:%Y-%m-%d}, before valid from {row.valid_from:%Y-%m-%d}"
-        )
+    if _ends_before_it_begins(row, today):
+        begins, ends = _local_date(row.valid_from, today), _local_date(row.valid_to, today)
+        message = f"valid until {ends}, before valid from {begins}"
         yield "dates_contradiction", FindingKind.DATES, message
 
 
-def _money_troubles(row: PackageRow) -> Iterator[Trouble]:
+def _money_troubles(row: PackageRow, today: Today) -> Iterator[Trouble]:
     money = FindingKind.MONEY
-    monthly = _monthly(row)
-    if monthly is None:
+    stated, price = stated_price(row), list_price(row, today)
+    if stated is None or price is None:
         seen = "" if row.price is None else f" (the column price says {row.price})"
         yield "price_missing", money, f"pricing.monthly is not set{seen}; no price is sent"
         return
-    if monthly < 0:
-        yield "price_negative", money, f"the monthly price is {monthly}; no such price is sent"
-    elif monthly < _LOWEST_PRICE:  # less than half a cent would be rounded to nothing
-        yield "price_zero", money, f"the monthly price is {monthly}; no such price is sent"
-    if monthly > HIGHEST_PRICE:
-        yield "price_too_high", money, f"the monthly price {monthly} is above {HIGHEST_PRICE}"
+    if price < 0:
+        yield "price_negative", money, f"the monthly price is {price}; no such price is sent"
+    elif price < _LOWEST_PRICE:  # less than half a cent would be rounded to nothing
+        yield "price_zero", money, f"the monthly price is {price}; no such price is sent"
+    if price > HIGHEST_PRICE:
+        yield "price_too_high", money, f"the monthly price {price} is above {HIGHEST_PRICE}"
+    if (trouble := dated_trouble(row, stated, today)) is not None:
+        yield "dated_price_contradiction", money, trouble
     for column, other in (("price", row.price), ("base_price_zar", row.base_price_zar)):
-        if other is not None and other != monthly:
-            message = f"pricing.monthly says {monthly} but {column} says {other}"
+        if other is not None and other not in (stated, price):
+            message = f"pricing.monthly says {stated} but {column} says {other}"
             yield "price_contradiction", money, message
     yield from _setup_troubles(row)
     yield from _device_troubles(row)
@@ -236,10 +252,6 @@ def _device_troubles(row: PackageRow) -> Iterator[Trouble]:
         yield "device_cost_unreadable", FindingKind.MONEY, error.message
 
 
-def _monthly(row: PackageRow) -> Decimal | None:
-    return amount_of((row.pricing or {}).get("monthly"))
-
-
 def _stated_inclusive(row: PackageRow) -> bool | None:
     pricing: dict[str, Any] = row.pricing or {}
     stated = pricing.get("vat_inclusive", (row.metadata or {}).get("vat_inclusive"))
@@ -256,5 +268,5 @@ def _control_character(text: str, *, lines: bool) -> str:
     return f"U+{ord(found[0]):04X}" if found else ""
 
 
-def _local_date(instant: datetime | None, zone: tzinfo) -> str | None:
-    return None if instant is None else instant.astimezone(zone).date().isoformat()
+def _local_date(instant: datetime | None, today: Today) -> str | None:
+    return None if instant is None else today.date_of(instant).isoformat()

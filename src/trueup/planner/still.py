@@ -16,14 +16,15 @@ make the product due again (`release` of the ledger).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
+from trueup.domain.calendar import Today
 from trueup.domain.package import PackageRow
 from trueup.domain.records import TargetName
 from trueup.domain.states import NEVER, ProductState, Standing
 from trueup.planner.census import Census
 from trueup.planner.due import Due
 from trueup.planner.places import included_devices
+from trueup.planner.reading import read_lifecycle
 
 _LABELLED = "+label"
 
@@ -40,7 +41,7 @@ def stands_still(
     states: Mapping[TargetName, ProductState],
     intact: frozenset[TargetName],
     census: Census,
-    now: datetime,
+    today: Today,
 ) -> bool:
     """Whether a product is known to agree wherever it is due."""
     return (
@@ -49,7 +50,7 @@ def stands_still(
             for target, why in due.items()
         )
         and _speaks_for_itself(row, census)
-        and _is_timeless(row, now)
+        and _is_timeless(row, today)
     )
 
 
@@ -65,7 +66,7 @@ def _speaks_for_itself(row: PackageRow, census: Census) -> bool:
     )
 
 
-def _is_timeless(row: PackageRow, now: datetime) -> bool:
+def _is_timeless(row: PackageRow, today: Today) -> bool:
     """On sale today, and on no day when it was looked at before was it anything else."""
-    begun = row.valid_from is None or row.valid_from <= now
-    return row.status == "active" and row.valid_to is None and begun
+    active = row.status == "active" and row.valid_to is None
+    return active and read_lifecycle(row, today) == "live"

@@ -15,11 +15,12 @@ import msgspec
 from psycopg import sql
 from psycopg_pool import ConnectionPool
 
-from trueup.domain.package import OutlineRow, PackageRow, UnreadableRow
+from trueup.domain.package import DATED, OutlineRow, PackageRow, UnreadableRow
 from trueup.domain.records import ACTIVE, TargetName
 from trueup.domain.states import ProductState
 from trueup.ports import CatalogueEntry, Glance
 from trueup.postgres.catalogue_source import OUTLINE, CatalogueSource
+from trueup.postgres.dated_source import DatedSource
 from trueup.postgres.queries import load_queries
 
 # Neither sign occurs in the JSON that Postgres writes, so no document is ever quoted.
@@ -28,6 +29,10 @@ _DIGEST_BYTES: Final = 16
 
 _COPY: Final = sql.SQL("copy ({query}) to stdout (format csv, quote e'\\x01', delimiter e'\\x02')")
 _OUTLINE: Final = sql.SQL("select row_to_json(q) from ({rows}) as q order by q.id")
+_DATED: Final = sql.SQL("""
+    select listed.*, dated.prices as {name}
+    from ({rows}) as listed left join ({dated}) as dated on dated.id = listed.id""")
+_NOT_DATED: Final = sql.SQL("select listed.*, null::json as {name} from ({rows}) as listed")
 _SKUS: Final = sql.SQL("select json_build_array(q.id, q.sku) from ({rows}) as q")
 # What is remembered of a product is joined as one document per target, empty where there is none.
 _ENTRIES: Final = sql.SQL("""
@@ -78,8 +83,8 @@ class PostgresCatalogue:
     """The catalogue; read-only.
 
     `columns` maps a column of ours to the column or SQL expression that it comes from; those left
-    out carry the same name. `digest_salt` goes into every revision: with another mapping, every
-    row counts as changed.
+    out carry the same name. `dated` is where dated prices come from. `digest_salt` goes into every
+    revision: with another mapping, every row counts as changed.
     """
 
     def __init__(
@@ -88,10 +93,12 @@ class PostgresCatalogue:
         *,
         table: str = "service_packages",
         columns: Mapping[str, str] | None = None,
+        dated: DatedSource | None = None,
         digest_salt: str = "",
     ) -> None:
         self._pool = pool
         self._source = CatalogueSource(table, dict(columns or {}))
+        self._dated = DatedSource() if dated is None else dated
         self._salt = digest_salt.encode()
 
     @property
@@ -103,6 +110,7 @@ class PostgresCatalogue:
         """Raise `CatalogueError` when the table or one of the columns is missing."""
         with self._pool.connection() as connection:
             self._source.check(connection)
+            self._dated.select(connection)
 
     def count(self) -> int:
         """How many rows there are."""
@@ -127,7 +135,7 @@ class PostgresCatalogue:
         read is told as such. Raises `CatalogueError` naming a column that the table lacks.
         """
         query = _ENTRIES.format(
-            rows=self._source.select(),
+            rows=self._whole_rows(),
             crm=_state_document("crm"),
             billing=_state_document("billing"),
             targets=sql.SQL("null" if glance is None else "intact.targets"),
@@ -153,6 +161,16 @@ class PostgresCatalogue:
             if sku is not None and (found := wanted.get(_key_of(sku))) is not None:
                 found.append(offering_id)
         return {sku: sorted(wanted[_key_of(sku)]) for sku in skus}
+
+    def _whole_rows(self) -> sql.Composable:
+        """The rows, each with its dated prices."""
+        with self._pool.connection() as connection:
+            self._source.check(connection)
+            dated = self._dated.select(connection)
+        rows, name = self._source.select(), sql.Identifier(DATED)
+        if dated is None:
+            return _NOT_DATED.format(rows=rows, name=name)
+        return _DATED.format(rows=rows, dated=dated, name=name)
 
     def _only(self, skus: Collection[str]) -> sql.Composable:
         if not skus:
@@ -238,8 +256,9 @@ def _read_row(line: bytes) -> PackageRow | UnreadableRow:
         problem, _, path = str(error).partition(" - at `$.")
         column = path.rstrip("`").split(".")[0].split("[")[0] or "?"
         return _unreadable(line, column, problem)
-    for column in _AMOUNTS:
-        amount = getattr(row, column)
+    amounts = [(column, getattr(row, column)) for column in _AMOUNTS]
+    amounts += [(DATED, p) for d in row.dated_prices or () for p in (d.old_price, d.new_price)]
+    for column, amount in amounts:
         if amount is not None and not amount.is_finite():
             # What Postgres calls NaN or infinite compares as nothing sensible.
             return _unreadable(line, column, f"{amount} is not an amount")

@@ -18,9 +18,9 @@ from psycopg.errors import UndefinedTable
 from psycopg.postgres import types
 
 from trueup.domain.errors import CatalogueSourceError
-from trueup.domain.package import OutlineRow, PackageRow
+from trueup.domain.package import CATALOGUE_COLUMNS, OutlineRow
 
-COLUMNS: Final = tuple(f.name for f in msgspec.structs.fields(PackageRow))
+COLUMNS: Final = CATALOGUE_COLUMNS
 _INSTANTS: Final = frozenset({"valid_from", "valid_to"})
 OUTLINE: Final = tuple(f.name for f in msgspec.structs.fields(OutlineRow))
 

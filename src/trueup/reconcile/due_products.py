@@ -11,6 +11,7 @@ from trueup.domain.offering import Ended, Withdrawn
 from trueup.domain.package import PackageRow, UnreadableRow
 from trueup.domain.records import ACTIVE, Binding, TargetName
 from trueup.planner.census import Census
+from trueup.planner.dated import time_mark
 from trueup.planner.draft import ProductDraft, read_draft
 from trueup.planner.due import Due, DueRules, due_at
 from trueup.planner.reading import clean_sku, key_of, read_lifecycle
@@ -29,6 +30,7 @@ class DueProducts:
         self._scope = scope
         self._census = census
         self._started = started
+        self._today = shop.rules.today(started)
         self._rules = DueRules(started, shop.limits.stale_after, scope.look)
         self._gone = list(self._find_gone())
 
@@ -74,6 +76,7 @@ class DueProducts:
             return None
         row, name = entry.row, (entry.row.name or "").strip()
         revision = full_revision(entry.revision, name, self._census)
+        revision += time_mark(row, self._today)
         due: dict[TargetName, Due] = {}
         for target in self._scope.targets:
             why = due_at(entry.states, revision, self._rules, target)
@@ -83,7 +86,7 @@ class DueProducts:
             return None
         draft = ProductDraft(row.id, clean_sku(row.sku), name, revision, due, entry.states)
         if isinstance(row, PackageRow) and stands_still(
-            row, revision, due, entry.states, entry.intact, self._census, self._started
+            row, revision, due, entry.states, entry.intact, self._census, self._today
         ):
             draft.still = True
             return draft
@@ -116,7 +119,7 @@ class DueProducts:
         if isinstance(row, UnreadableRow):
             return True  # nobody knows: leave what carries its SKU alone
         try:
-            return read_lifecycle(row, self._started) == "live"
+            return read_lifecycle(row, self._today) == "live"
         except CatalogueError:
             return True  # nobody knows: leave what carries its SKU alone
 

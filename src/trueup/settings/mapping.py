@@ -16,7 +16,7 @@ from typing import Any
 
 from trueup.domain.errors import UsageError
 from trueup.domain.money import cents
-from trueup.domain.package import PackageRow
+from trueup.domain.package import CATALOGUE_COLUMNS
 from trueup.domain.records import Kind
 from trueup.planner.mapping import (
     DEFAULT_RULES,
@@ -50,7 +50,7 @@ def read_mapping(section: Mapping[str, Any], refuse: Refuse) -> FieldMap:
 
 def read_columns(section: Mapping[str, Any], refuse: Refuse) -> Mapping[str, str]:
     """Our column names and the SQL columns or expressions that they are read from."""
-    known = list(PackageRow.__struct_fields__)
+    known = list(CATALOGUE_COLUMNS)
     for name, expression in section.items():
         key = f"catalogue.columns.{name}"
         if name not in known:
