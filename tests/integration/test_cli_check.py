@@ -13,9 +13,10 @@ import pytest
 
 from support.emulator import emulator_process
 from support.program import Result, run_cli, run_program
-from trueup.cli.preflight_zoho import api_domain
+from trueup.cli.preflight import Verdict
+from trueup.cli.preflight_zoho import api_domain, crm_limits
 from trueup.settings import load
-from trueup.zoho.scopes import SCOPES
+from trueup.zoho.scopes import OPTIONAL_SCOPES, SCOPES
 
 Lines = list[dict[str, str]]
 CALM: dict[str, Any] = {
@@ -90,11 +91,14 @@ def test_all_is_well(env: dict[str, str], organisation: Callable[..., None]) -> 
     checks = {line["check"] for line in result.document["lines"]}
     assert checks >= {
         "configuration", "secret key", "database", "schema", "catalogue", "lock", "rate",
-        "credentials", "region", "token", "scopes", "CRM organisation", "CRM fields",
-        "Billing organisation", "Billing", "taxes",
+        "credentials", "region", "token", "scopes", "CRM organisation", "limits", "CRM fields",
+        "CRM layouts", "Billing organisation", "Billing", "taxes", "renewal pricing",
     }  # fmt: skip
+    assert "fixes" not in result.document
     shown = run_cli("check", env=env)
     assert "all 16 are granted" in shown.stdout
+    assert "CRM enterprise: 52,000 credits in 24 hours, 20 calls at once" in shown.stdout
+    assert "Renewal Pricing in Billing yourself" in said(result, "renewal pricing", "note")
     for name in ("ZOHO_CLIENT_SECRET", "ZOHO_REFRESH_TOKEN"):
         assert env[name] not in shown.stdout + shown.stderr
 
@@ -136,6 +140,24 @@ def test_a_missing_scope_is_named(
     assert "trueup auth url" in told
 
 
+@pytest.mark.parametrize("scope", sorted(OPTIONAL_SCOPES))
+def test_an_optional_scope_is_a_warning_at_most(
+    env: dict[str, str], organisation: Callable[..., None], scope: str
+) -> None:
+    """What it is for is said; making fields is not asked for by somebody who only looks."""
+    granted = [*SCOPES, *(other for other in OPTIONAL_SCOPES if other != scope)]
+    organisation(oauth={"scope": ",".join(granted)})
+    result = run_cli("check", "--json", env=env)
+    assert result.code == 0, result
+    assert "all 16 are granted" in said(result, "scopes", "ok")
+    told = said(result, "scopes", "warn")
+    if scope.endswith("fields.CREATE"):
+        assert not told
+    else:
+        assert f"{scope} ({OPTIONAL_SCOPES[scope]})" in told
+    assert bool(lines(result, "CRM layouts", "skipped")) is ("layouts" in scope)
+
+
 def test_a_wrong_organisation_and_a_wrong_currency(
     env: dict[str, str], organisation: Callable[..., None]
 ) -> None:
@@ -169,7 +191,8 @@ def test_fields_that_do_not_fit(env: dict[str, str], organisation: Callable[...,
     assert "found by SKU alone" in warned
     assert "Product_Name takes 50 characters; the longest value has 66 (FIB-100)" in warned
     assert "the picklist Product_Category does not list 'fibre'" in warned
-    assert "Product_Code is not unique" in warned
+    assert "trueup check --fix" in warned
+    assert "Product_Code is not unique" in said(result, "CRM fields", "note")
     assert "ct_download_speed_mbps is of type text; the catalogue has a number" in failed
     assert "CRM demands Manufacturer" in failed
 
@@ -181,6 +204,46 @@ def test_a_field_that_everything_rests_on(
     result = run_cli("check", "--json", env=env)
     assert result.code == 1
     assert "lacks, or hides from this user: Unit_Price" in said(result, "CRM fields", "fail")
+
+
+def test_a_field_of_the_wrong_type_is_found_without_a_value_for_it(
+    env: dict[str, str], organisation: Callable[..., None]
+) -> None:
+    """By what its source holds: no product has a validity window today."""
+    organisation(crm={"field_overrides": {"ct_valid_to": {"data_type": "integer"}}})
+    result = run_cli("check", "--json", env=env)
+    assert result.code == 1
+    told = said(result, "CRM fields", "fail")
+    assert "ct_valid_to is of type integer; the catalogue has a date" in told
+
+
+def test_what_a_layout_demands(env: dict[str, str], organisation: Callable[..., None]) -> None:
+    """By default for somebody: every create would be refused. Else it is a note."""
+    organisation(crm={"layouts": {"Standard": ["Manufacturer"], "Short": ["Usage_Unit"]}})
+    result = run_cli("check", "--json", env=env)
+    assert result.code == 1
+    told = said(result, "CRM layouts", "fail")
+    assert "the layout Standard demands Manufacturer" in told
+    assert "every new product would be refused" in told
+    assert "Short demands Usage_Unit" in said(result, "CRM layouts", "note")
+    assert run_cli("run", env=env).code == 1
+
+    organisation(crm={"layouts": {"Standard": ["Product_Code"], "Short": []}})
+    filled = run_cli("check", "--json", env=env)
+    assert filled.code == 0
+    assert "Standard, Short: nothing is demanded" in said(filled, "CRM layouts", "ok")
+
+
+def test_a_budget_that_the_edition_does_not_allow(env: dict[str, str]) -> None:
+    greedy = run_cli("check", "--json", env={**env, "TRUEUP_DAILY_BUDGET": "60000"})
+    assert "52,000 credits" in said(greedy, "limits", "warn")
+    wide = run_cli("check", "--json", env={**env, "TRUEUP_CONCURRENCY": "30"})
+    assert "TRUEUP_CONCURRENCY is 30" in said(wide, "limits", "warn")
+
+
+def test_an_edition_that_nobody_knows() -> None:
+    [line] = crm_limits(load(environment={}), "galactic", 2)
+    assert line.verdict is Verdict.NOTE
 
 
 def test_a_tax_that_does_not_exist(env: dict[str, str], tmp_path: Path) -> None:
@@ -281,6 +344,6 @@ def test_an_account_of_another_data_centre() -> None:
 def test_as_a_process_and_its_help(env: dict[str, str]) -> None:
     result = run_program("check", env=env)
     assert result.code == 0, result
-    assert "warn" in result.stdout.splitlines()[-1]
+    assert result.stdout.splitlines()[-1].startswith("ok: ")
     assert result.stderr == ""
     assert "trueup check" in run_cli("check", "--help").stdout.partition("For example:")[2]

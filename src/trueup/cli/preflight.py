@@ -27,6 +27,7 @@ class Verdict(StrEnum):
     """How one question was answered."""
 
     OK = "ok"
+    NOTE = "note"  # nothing is wrong, and somebody may want to know
     WARN = "warn"
     FAIL = "fail"
     SKIPPED = "skipped"  # could not be asked, because something before it failed

@@ -1,12 +1,15 @@
-"""Whether the fields of CRM can take what the catalogue would put into them."""
+"""Whether the fields of CRM can take what the mapping and the catalogue would put into them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 
 from trueup.cli.catalogue_use import CatalogueUse, FieldUse, Form
 from trueup.cli.preflight import Line, Verdict
-from trueup.domain.records import FieldSpec
+from trueup.domain.records import FieldSpec, FieldValue, Kind
+from trueup.planner.mapping import FieldMap, FieldRule, Policy
+from trueup.zoho.probe import Layout
 
 # Without these a record cannot be recognised, or has no price.
 ESSENTIAL = ("Product_Name", "Product_Code", "Unit_Price")
@@ -22,23 +25,90 @@ _TAKES: Mapping[Form, frozenset[str]] = {
     "number": _AMOUNTS | {"integer", "bigint"},
     "yes or no": frozenset({"boolean"}),
 }
+# What a source holds, where it is not text.
+_FORMS: Mapping[str, Form] = {
+    "recurring": "money",
+    "setup": "money",
+    "term_months": "number",
+    "down_mbps": "number",
+    "up_mbps": "number",
+    "valid_from": "date",
+    "valid_to": "date",
+    "active": "yes or no",
+}
 _SHOWN_WORDS = 5
 _CHECK = "CRM fields"
+_PART = "[mapping.crm_product]"
 
 
 def crm_fields(
-    specs: Mapping[str, FieldSpec], managed: Sequence[str], use: CatalogueUse
+    specs: Mapping[str, FieldSpec], mapping: FieldMap, use: CatalogueUse
 ) -> Iterator[Line]:
     """Existence, type, length, picklist values and uniqueness (zoho-facts §2.1, §2.2)."""
+    managed = mapping.managed(Kind.CRM_PRODUCT)
     present = {name: specs[name] for name in managed if name in specs}
     yield Line(_CHECK, Verdict.OK, f"{len(present)} of {len(managed)} mapped fields exist")
     yield from _missing(managed, present)
     yield from _read_only(present)
     yield from _demanded(specs, managed)
-    for name, spec in present.items():
-        if name in use.crm:
-            yield from _values(spec, use.crm[name])
+    for rule in rules(mapping):
+        if rule.field in present:
+            yield from _values(present[rule.field], use.crm.get(rule.field), form_of(rule))
     yield from _unique(present)
+
+
+def rules(mapping: FieldMap) -> list[FieldRule]:
+    """The lines of the mapping that something is sent for."""
+    lines = mapping.rules[Kind.CRM_PRODUCT]
+    return [rule for rule in lines if rule.policy is not Policy.IGNORE]
+
+
+def form_of(rule: FieldRule) -> Form:
+    """What a line of the mapping puts into its field, whatever the catalogue holds today."""
+    if rule.source:
+        return _FORMS.get(rule.source, "text")
+    return _form_of_constant(rule.value)
+
+
+def _form_of_constant(value: FieldValue) -> Form:
+    match value:
+        case bool():
+            return "yes or no"
+        case Decimal():
+            return "money"
+        case int():
+            return "number"
+    return "text"
+
+
+def crm_layouts(
+    layouts: Sequence[Layout], specs: Mapping[str, FieldSpec], mapping: FieldMap
+) -> Iterator[Line]:
+    """What a page of CRM demands beyond its fields; a new record meets the default page.
+
+    What the fields themselves demand was told before, and what nobody can write is no demand.
+    """
+    managed = mapping.managed(Kind.CRM_PRODUCT)
+    told = {name for name, spec in specs.items() if spec.mandatory or not spec.writable}
+    harmless = True
+    for layout in layouts:
+        unfilled = sorted(layout.required.difference(managed, told))
+        if not unfilled:
+            continue
+        harmless = False
+        demand = f"the layout {layout.name} demands {', '.join(unfilled)}"
+        if layout.default:
+            yield Line(
+                "CRM layouts",
+                Verdict.FAIL,
+                f"{demand}, which the mapping does not fill: every new product would be refused",
+                f"map them in {_PART}, or make them optional in that layout",
+            )
+        else:
+            yield Line("CRM layouts", Verdict.NOTE, f"{demand}; it is nobody's default")
+    if harmless:
+        names = ", ".join(layout.name for layout in layouts) or "none"
+        yield Line("CRM layouts", Verdict.OK, f"{names}: nothing is demanded but what is filled")
 
 
 def _missing(managed: Sequence[str], present: Mapping[str, FieldSpec]) -> Iterator[Line]:
@@ -59,7 +129,8 @@ def _missing(managed: Sequence[str], present: Mapping[str, FieldSpec]) -> Iterat
             Verdict.WARN,
             f"the organisation has no {', '.join(custom)}: left out"
             f"{note if OWN_ID in custom else ''}",
-            'make them in CRM, or set policy = "ignore" in [mapping.crm_product]',
+            f"`trueup check --fix` makes the ct_ fields; or make them in CRM, or set"
+            f' policy = "ignore" in {_PART}',
         )
 
 
@@ -86,9 +157,10 @@ def _demanded(specs: Mapping[str, FieldSpec], managed: Sequence[str]) -> Iterato
         )
 
 
-def _values(spec: FieldSpec, use: FieldUse) -> Iterator[Line]:
-    """What the catalogue has for one field against what the field takes."""
-    wrong = sorted(form for form in use.forms if spec.data_type not in _TAKES[form])
+def _values(spec: FieldSpec, use: FieldUse | None, form: Form) -> Iterator[Line]:
+    """What the catalogue has for one field, or will have, against what the field takes."""
+    forms = use.forms if use is not None else {form}
+    wrong = sorted(form for form in forms if spec.data_type not in _TAKES[form])
     if wrong:
         yield Line(
             _CHECK,
@@ -96,6 +168,8 @@ def _values(spec: FieldSpec, use: FieldUse) -> Iterator[Line]:
             f"{spec.name} is of type {spec.data_type}; the catalogue has a {' and a '.join(wrong)}",
             "give the field another type, or map another field",
         )
+        return
+    if use is None:
         return
     if spec.max_length is not None and use.longest > spec.max_length:
         yield Line(
@@ -122,7 +196,7 @@ def _unique(present: Mapping[str, FieldSpec]) -> Iterator[Line]:
     if code is not None and not code.unique:
         yield Line(
             _CHECK,
-            Verdict.WARN,
+            Verdict.NOTE,
             "Product_Code is not unique in CRM: Trueup makes no duplicates, but people can",
             "choose `Do not allow duplicate values` for Product Code",
         )

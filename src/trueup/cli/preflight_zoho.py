@@ -1,8 +1,8 @@
-"""The questions of the preflight that Zoho answers."""
+"""The questions of the preflight about credentials, scopes and CRM's organisation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -11,15 +11,23 @@ from trueup.domain.records import TargetName
 from trueup.zoho import probe
 from trueup.zoho.crm import BASE as CRM
 from trueup.zoho.regions import REGIONS, region
+from trueup.zoho.scopes import OPTIONAL_SCOPES
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App
     from trueup.settings import Settings
-    from trueup.zoho.probe import BillingOrganisation, Permission
+    from trueup.zoho.probe import Permission
 
 _CREDENTIALS = 4  # exit code (spec §3.2)
 _PATIENCE = 60.0  # seconds to wait for the budget, or for another process's refresh
-_CENTS = 2  # decimal places of money
+# Credits in 24 hours, credits per user, calls at once, by edition (zoho-facts §2.13).
+_EDITIONS: Mapping[str, tuple[int, int, int]] = {
+    "free": (5_000, 0, 5),
+    "standard": (50_000, 250, 10),
+    "professional": (50_000, 500, 15),
+    "enterprise": (50_000, 1_000, 20),
+    "ultimate": (50_000, 2_000, 25),
+}
 # COQL wants its own permission and the module's (zoho-facts §1.6): without the second, its
 # refusal says nothing about the first.
 _COQL, _MODULE = "ZohoCRM.coql.READ", "ZohoCRM.modules.products.READ"
@@ -102,6 +110,18 @@ def scopes(found: Sequence[Permission]) -> Iterator[Line]:
         yield Line("scopes", Verdict.OK, f"all {len(granted)} are granted")
 
 
+def optional_scopes(found: Sequence[Permission]) -> Iterator[Line]:
+    """What the token may do besides, and what is lost where it may not."""
+    lacking = [p.scope for p in found if not p.granted]
+    if lacking:
+        yield Line(
+            "scopes",
+            Verdict.WARN,
+            "not granted: " + ", ".join(f"{s} ({OPTIONAL_SCOPES[s]})" for s in lacking),
+            "nothing fails for it; `trueup auth url` lists it among the scopes to ask for",
+        )
+
+
 def _names(permissions: Iterator[Permission]) -> list[str]:
     return sorted({permission.scope for permission in permissions if permission.scope})
 
@@ -109,31 +129,43 @@ def _names(permissions: Iterator[Permission]) -> list[str]:
 def crm_organisation(app: App) -> Iterator[Line]:
     """CRM's organisation: its currency must be the catalogue's."""
     found = probe.crm_organisation(app.door)
-    yield _currency_line(
+    yield currency_line(
         "CRM organisation", found.name or found.zgid, found.currency, app.settings.currency
     )
+    yield from crm_limits(app.settings, found.edition, found.users)
 
 
-def billing_organisation(app: App) -> Iterator[Line]:
-    """Billing's organisation: it exists, and its currency and decimal places are ours."""
-    settings = app.settings
-    found = probe.billing_organisations(app.door)
-    ours = next((o for o in found if o.organization_id == settings.org_id), None)
-    if ours is None:
-        known = ", ".join(f"{o.organization_id} ({o.name})" for o in found) or "none"
+def crm_limits(settings: Settings, edition: str, users: int | None) -> Iterator[Line]:
+    """What the edition allows in a day and at once, as far as CRM tells (zoho-facts §2.13)."""
+    known = _EDITIONS.get(edition.lower())
+    if known is None:
         yield Line(
-            "Billing organisation",
-            Verdict.FAIL,
-            f"{settings.org_id} is not an organisation of this user; known: {known}",
-            "set ZOHO_ORG_ID to one of them, or use a refresh token of the right user",
-            _CREDENTIALS,
+            "limits", Verdict.NOTE, "CRM does not tell its edition, so its limits are unknown"
         )
         return
-    yield _currency_line("Billing organisation", ours.name, ours.currency, settings.currency)
-    yield from _places(ours)
+    credits_, per_user, at_once = known
+    most = credits_ + per_user * (users or 0)
+    detail = f"CRM {edition.lower()}: {most:,} credits in 24 hours, {at_once} calls at once"
+    if settings.daily_budget and settings.daily_budget > most:
+        yield Line(
+            "limits",
+            Verdict.WARN,
+            f"{detail}; TRUEUP_DAILY_BUDGET allows {settings.daily_budget:,} requests",
+            "lower TRUEUP_DAILY_BUDGET: others need credits too",
+        )
+    elif settings.concurrency > at_once:
+        yield Line(
+            "limits",
+            Verdict.WARN,
+            f"{detail}; TRUEUP_CONCURRENCY is {settings.concurrency}",
+            f"set TRUEUP_CONCURRENCY to {at_once} or less",
+        )
+    else:
+        yield Line("limits", Verdict.OK, detail)
 
 
-def _currency_line(check: str, name: str, theirs: str, ours: str) -> Line:
+def currency_line(check: str, name: str, theirs: str, ours: str) -> Line:
+    """Whether an organisation counts in the catalogue's currency."""
     if theirs.upper() == ours.upper():
         return Line(check, Verdict.OK, f"{name}, {theirs}")
     if not theirs:
@@ -144,48 +176,6 @@ def _currency_line(check: str, name: str, theirs: str, ours: str) -> Line:
         f"{name} counts in {theirs}, the catalogue in {ours}: prices would mean something else",
         "check ZOHO_ORG_ID; if the catalogue is in that currency, set currency in [catalogue]",
     )
-
-
-def _places(ours: BillingOrganisation) -> Iterator[Line]:
-    if ours.price_precision is not None and ours.price_precision < _CENTS:
-        yield Line(
-            "Billing organisation",
-            Verdict.WARN,
-            f"it keeps {ours.price_precision} decimal places of a price: cents are lost,"
-            " and such prices are written again in every run",
-            "set the price precision of the organisation to 2",
-        )
-
-
-def billing_settings(app: App, found: Sequence[Permission]) -> Iterator[Line]:
-    """Whether products, plans and items can be read, and whether the configured tax exists."""
-    areas = ("products", "plans", "items")
-    answered = {p.scope: p for p in found}
-    reads = {area: answered.get(f"ZohoSubscriptions.{area}.READ") for area in areas}
-    unread = [area for area, answer in reads.items() if answer is None or not answer.granted]
-    if unread:
-        remedy = "see the scopes above"
-        yield Line("Billing", Verdict.FAIL, f"cannot be read: {', '.join(unread)}", remedy)
-    else:
-        yield Line("Billing", Verdict.OK, "products, plans and items can be read")
-    yield from _tax(app)
-
-
-def _tax(app: App) -> Iterator[Line]:
-    wanted = app.settings.tax_id
-    known = probe.taxes(app.door, app.settings.org_id)
-    named = ", ".join(f"{tax.tax_id} ({tax.name} {tax.percentage} %)" for tax in known) or "none"
-    if not wanted:
-        yield Line("taxes", Verdict.OK, f"no tax is put on items; the organisation has {named}")
-    elif any(tax.tax_id == wanted for tax in known):
-        yield Line("taxes", Verdict.OK, f"{wanted} is put on items")
-    else:
-        yield Line(
-            "taxes",
-            Verdict.FAIL,
-            f"the organisation has no tax {wanted}; it has {named}",
-            "correct tax_id in [zoho] of trueup.toml",
-        )
 
 
 def zoho_clock(app: App) -> Iterator[Line]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from trueup.domain.errors import LostAnswerError, RecordError, RejectedError
+from trueup.domain.errors import LostAnswerError, RecordError, RejectedError, TargetDownError
 from trueup.domain.records import FieldSpec, TargetName
 from trueup.zoho.codec import crm_specs, identifier, text
 from trueup.zoho.crm import BASE
@@ -72,8 +72,12 @@ def describe(door: Door) -> Described:
         answer = door.send(TargetName.CRM, "GET", PATH, params=MODULE)
     document = answer.document if isinstance(answer.document, Mapping) else {}
     rows = [row for row in document.get("fields") or [] if isinstance(row, Mapping)]
+    specs = crm_specs(document)
+    if "Product_Name" not in specs:
+        # Metadata answers 204 for some modules (zoho-facts §2.2): not "has no fields".
+        raise TargetDownError("CRM does not describe the fields of Products")
     return Described(
-        crm_specs(document),
+        specs,
         {identifier(row.get("id")): text(row.get("api_name")) for row in rows},
         {text(row.get("field_label")).casefold(): text(row.get("api_name")) for row in rows},
     )

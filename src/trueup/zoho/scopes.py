@@ -22,11 +22,11 @@ _BILLING_SCOPES = tuple(
 # Everything that a run needs, and nothing more.
 SCOPES: tuple[str, ...] = (*_CRM_SCOPES, *_BILLING_SCOPES, "ZohoSubscriptions.settings.READ")
 
-# What else a token may be allowed, and what is lost without it; nothing fails for the lack of one.
+# What else a token may be allowed, and what for; nothing fails for the lack of one.
 OPTIONAL_SCOPES: Mapping[str, str] = {
-    "ZohoCRM.settings.layouts.READ": "`trueup check` sees which fields a layout of CRM demands",
-    "ZohoCRM.settings.fields.CREATE": "`trueup check --fix` can make the custom fields of CRM",
-    "ZohoSubscriptions.subscriptions.READ": "live subscriptions are counted where a plan changes",
+    "ZohoCRM.settings.layouts.READ": "to see which fields a layout of CRM demands",
+    "ZohoCRM.settings.fields.CREATE": "to make custom fields with `trueup check --fix`",
+    "ZohoSubscriptions.subscriptions.READ": "to count the live subscriptions of a plan",
 }
 
 _OPERATIONS = {"GET": "READ", "POST": "CREATE", "PUT": "UPDATE", "DELETE": "DELETE"}
