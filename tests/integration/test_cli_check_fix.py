@@ -193,6 +193,15 @@ def test_a_field_that_the_mapping_ignores_is_not_made(
     assert created(env) == 0
 
 
+def test_the_optional_scopes_are_among_those_to_ask_for() -> None:
+    """With what each is for; a token without them does for everything else."""
+    shown = run_cli("auth", "url")
+    assert ",".join([*SCOPES, *OPTIONAL_SCOPES]) in shown.stdout
+    for scope, purpose in OPTIONAL_SCOPES.items():
+        assert f"{scope}: {purpose}" in shown.stdout
+    assert run_cli("auth", "url", "--json").document["optional_scopes"] == OPTIONAL_SCOPES
+
+
 def test_yes_without_fix_is_wrong_usage(env: dict[str, str]) -> None:
     assert run_cli("check", "--yes", env=env).code == 2
 

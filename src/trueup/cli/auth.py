@@ -36,10 +36,10 @@ def url(*, json: Json = False) -> int:
     """
     from trueup.settings import load
     from trueup.zoho.regions import region
-    from trueup.zoho.scopes import SCOPES
+    from trueup.zoho.scopes import OPTIONAL_SCOPES, SCOPES
 
     chosen = region(load().region)
-    scopes = ",".join(SCOPES)
+    scopes = ",".join((*SCOPES, *OPTIONAL_SCOPES))
     steps = [
         f"Open {chosen.console_url} as a user of the organisation, and choose Self Client.",
         "Put its client id and client secret into ZOHO_CLIENT_ID and ZOHO_CLIENT_SECRET.",
@@ -53,6 +53,7 @@ def url(*, json: Json = False) -> int:
                 "region": chosen.name,
                 "console_url": chosen.console_url,
                 "scopes": list(SCOPES),
+                "optional_scopes": dict(OPTIONAL_SCOPES),
                 "steps": steps,
             }
         )
@@ -60,6 +61,9 @@ def url(*, json: Json = False) -> int:
     output.facts({"region": chosen.name, "console": chosen.console_url})
     output.heading("Scopes, to be pasted as they are")
     output.say(scopes)
+    output.heading("Of these, nothing fails without")
+    for scope, purpose in OPTIONAL_SCOPES.items():
+        output.say(f"{scope}: {purpose}")
     output.heading("Steps")
     for number, step in enumerate(steps, start=1):
         output.say(f"{number}. {step}")
