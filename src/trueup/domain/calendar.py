@@ -15,7 +15,7 @@ class Today:
     A day may have 23 or 25 hours, and some skip their midnight: only the calendar knows.
     """
 
-    date: date
+    day: date
     zone: tzinfo
 
     @classmethod

@@ -73,7 +73,7 @@ def _too_early(row: PackageRow, stated: Decimal) -> str | None:
 
 
 def _due(row: PackageRow, today: Today) -> list[DatedPrice]:
-    return [dated for dated in row.dated_prices or () if dated.effective_date <= today.date]
+    return [dated for dated in row.dated_prices or () if dated.effective_date <= today.day]
 
 
 def _rank(dated: DatedPrice) -> tuple[object, ...]:
@@ -89,7 +89,7 @@ def time_mark(row: PackageRow | UnreadableRow, today: Today) -> str:
     """
     if isinstance(row, UnreadableRow):
         return ""
-    over = row.valid_to is not None and today.date_of(row.valid_to) < today.date
+    over = row.valid_to is not None and today.date_of(row.valid_to) < today.day
     dated = price_in_force(row, today) if row.dated_prices else None
     since = "" if dated is None else f"+price:{dated.effective_date}"
     return f"{since}+over" if over else since

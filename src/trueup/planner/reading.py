@@ -67,9 +67,9 @@ def read_lifecycle(
     """
     match row.status:
         case "active":
-            if row.valid_to is not None and today.date_of(row.valid_to) < today.date:
+            if row.valid_to is not None and today.date_of(row.valid_to) < today.day:
                 return Ended.OVER
-            begun = row.valid_from is None or today.date_of(row.valid_from) <= today.date
+            begun = row.valid_from is None or today.date_of(row.valid_from) <= today.day
             return "live" if begun else "dormant"
         case "inactive":
             return Ended.INACTIVE
@@ -224,10 +224,10 @@ def _money_troubles(row: PackageRow, today: Today) -> Iterator[Trouble]:
     yield from _setup_troubles(row)
     yield from _device_troubles(row)
     pricing, metadata = row.pricing or {}, row.metadata or {}
-    stated = {
+    bases = {
         v for v in (pricing.get("vat_inclusive"), metadata.get("vat_inclusive")) if v is not None
     }
-    if len(stated) > 1 or not all(isinstance(v, bool) for v in stated):
+    if len(bases) > 1 or not all(isinstance(v, bool) for v in bases):
         yield "vat_contradiction", money, "pricing and metadata disagree on whether VAT is included"
 
 
