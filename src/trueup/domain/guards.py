@@ -116,6 +116,9 @@ class Evidence:
     `products` counts the products with records of ours at each target; a target is `established`
     when all that was wanted there has once been created. `written` are the remote records that we
     have written or are bound to, `approved` the fingerprints of single changes.
+
+    What waits already, until a person decides or it is not wanted any more: `waiting` are the rules
+    that hold a single change, by its fingerprint, `paused` the fields held for a second writer.
     """
 
     products: Mapping[TargetName, int] = field(default_factory=dict)
@@ -124,3 +127,5 @@ class Evidence:
     approved: frozenset[str] = frozenset()
     refused: Mapping[FieldKey, Refusal] = field(default_factory=dict)
     flips: Mapping[FieldKey, Flips] = field(default_factory=dict)
+    waiting: Mapping[str, frozenset[Rule]] = field(default_factory=dict)
+    paused: frozenset[FieldKey] = frozenset()
