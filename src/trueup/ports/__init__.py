@@ -13,6 +13,7 @@ from trueup.ports.limits import (
     Ticket,
     TokenStore,
 )
+from trueup.ports.past import Past
 from trueup.ports.sides import Catalogue, CatalogueEntry, Glance, Target, Written
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Lease",
     "Ledger",
     "MintedToken",
+    "Past",
     "Target",
     "TargetUsage",
     "Ticket",
