@@ -72,7 +72,10 @@ def test_any_body_is_taken_or_refused(writes: list[tuple[Resource, dict[str, Any
 def test_any_query_is_taken_or_refused(query: dict[str, str]) -> None:
     caller = an_account()
     caller.emulator.add("billing", "items", {"name": "Router", "rate": 1.0})
+    caller.emulator.add("billing", "plans", {"plan_code": "A", "name": "Fibre"})
+    caller.emulator.attach_subscriptions("A", 2, 1)
     assert caller("GET", "/billing/v1/items", **query)[0] in {200, 400}
+    assert caller("GET", "/billing/v1/subscriptions", **query)[0] in {200, 400}
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"[" * 50, b"null", b'{"name": NaN}', b"1e999"])

@@ -92,6 +92,55 @@ def test_any_write(call: tuple[str, str], body: Any) -> None:
     is_an_answer(an_account().send(*call, {}, body))
 
 
+field_keys = st.sampled_from(
+    [
+        "field_label", "data_type", "length", "decimal_place", "textarea", "unique",
+        "pick_list_values", "display_value", "actual_value", "api_name", "type",
+    ]
+)  # fmt: skip
+field_values = st.recursive(
+    st.sampled_from(["text", "textarea", "integer", "currency", "picklist", "large", "ct_x"])
+    | scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(field_keys, inner, max_size=3),
+    max_leaves=6,
+)
+labels = st.text(max_size=26) | field_values
+kinds = st.sampled_from(["text", "textarea", "integer", "currency", "picklist"]) | field_values
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    fields=field_values
+    | st.lists(
+        st.fixed_dictionaries(
+            {"field_label": labels, "data_type": kinds},
+            optional={
+                "length": field_values,
+                "pick_list_values": field_values,
+                "unique": field_values,
+                "textarea": field_values,
+                "decimal_place": field_values,
+            },
+        ),
+        max_size=4,
+    )
+)
+def test_any_field_that_is_to_be_made(fields: Any) -> None:
+    """What was made is described, belongs to every record, and can be asked for."""
+    account, path = an_account(), "/crm/v8/settings/fields"
+    answer = account.send("POST", path, {"module": "Products"}, {"fields": fields})
+    told = document(answer)
+    assert answer.status in {201, 207, 400}
+    for result in told.get("fields", [told]):
+        assert set(result) == {"code", "details", "message", "status"}
+    described = document(account.get(path, module="Products"))["fields"]
+    made = [field["api_name"] for field in described if field["api_name"] not in NAMES]
+    assert len(made) == sum(r["status"] == "success" for r in told.get("fields", []))
+    assert len({field["api_name"].casefold() for field in described}) == len(described)
+    for name in made:
+        assert document(account.get(PRODUCTS, fields=name))["data"][0][name] in (None, False)
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     path=st.sampled_from(["/crm/bulk/v8/read", "/crm/bulk/v8/write"]),

@@ -126,10 +126,12 @@ def _read(store: CrmStore, given: object, path: str) -> Field:
 
 def _label(store: CrmStore, given: Mapping[str, Any], path: str) -> str:
     label = given.get("field_label")
-    if label is None or label == "":
+    if label is None:
         raise _missing("field_label", path)
     if not isinstance(label, str):
         raise _wrong("field_label", path, expected_data_type="text")
+    if not label.strip():
+        raise _missing("field_label", path)
     if len(label) > MOST_LABEL:
         raise _wrong("field_label", path, maximum_length=MOST_LABEL)
     if any(field.label.casefold() == label.strip().casefold() for field in store.fields.values()):
@@ -142,7 +144,7 @@ def _kind(given: Mapping[str, Any], path: str) -> Kind:
     name = given.get("data_type")
     if name is None:
         raise _missing("data_type", path)
-    if name in _NOT_EMULATED:
+    if isinstance(name, str) and name in _NOT_EMULATED:
         where = {"api_name": "data_type", "json_path": f"{path}.data_type"}
         raise FieldFaultError(failure("NOT_SUPPORTED", "not emulated", where))
     if not isinstance(name, str) or name not in _KINDS:
@@ -191,7 +193,7 @@ def _api_name(store: CrmStore, label: str) -> str:
 
     A name that is taken gets a number.
     """
-    name = re.sub(r"\W+", "_", label).strip("_") or "Custom_Field"
+    name = re.sub(r"[^A-Za-z0-9]+", "_", label).strip("_") or "Custom_Field"
     if store.options.api_names_from_labels == "capitalised":
         name = "_".join(word[:1].upper() + word[1:] for word in name.split("_"))
     taken = {known.casefold() for known in store.fields}
