@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from support.memory_ledger import MemoryLedger
-from trueup.domain.changes import Change, Reason, Status
+from trueup.domain.changes import Change, Outcome, Reason, Status
 from trueup.domain.errors import LeaseLostError
 from trueup.domain.guards import Evidence, FieldKey, Flips, GuardLimits, Held, Refusal
 from trueup.domain.plan import mark_of
 from trueup.domain.records import FieldValue, Kind, TargetName
 from trueup.domain.states import ProductState, Standing
+from trueup.domain.threeway import same
+from trueup.domain.waiting import HeldState
+from trueup.domain.waiting import Waiting as Kept
 from trueup.ports import Decision, Fence
 
 _REACHED = (Status.APPLIED, Status.UNKNOWN)
@@ -26,6 +29,8 @@ class Waiting:
     run_id: str
     state: str = "open"
     decision: Decision | None = None
+    first_run: str = ""
+    decided_at: datetime | None = None
 
 
 @dataclass
@@ -53,29 +58,50 @@ class MemoryGuardbook:
         )
 
     def approve(self, held: Sequence[Held], run_id: str, fence: Fence, decision: Decision) -> None:
-        self.hold(held, run_id, fence)
+        self._check(fence)
         marks = {mark_of(one.change) for one in held}
-        self.deciders.append((run_id, decision.by))
         for one in self.waiting:
-            if mark_of(one.held.change) in marks and one.state == "open":
-                one.state, one.decision = "approved", decision
-        for held_one in held:
-            for name in held_one.change.deltas:
-                self.refused.pop((held_one.change.key, name), None)
+            if one.state == "rejected" and mark_of(one.held.change) in marks:
+                one.state = "open"
+        self._keep(held, run_id)
+        self.deciders.append((run_id, decision.by))
+        for one in self._open():
+            if mark_of(one.held.change) in marks:
+                self.let_pass(one, decision)
 
     def hold(self, held: Sequence[Held], run_id: str, fence: Fence) -> None:
         self._check(fence)
-        for one in held:
-            mark, key = mark_of(one.change), one.change.key
+        self._keep([one for one in held if not one.rejected], run_id)
+
+    def _keep(self, held: Sequence[Held], run_id: str) -> None:
+        if not held:
+            return
+        run = self.ledger.runs.get(run_id)
+        for one in self.waiting:
+            if (
+                run is not None
+                and one.state == "approved"
+                and _expired(one.decision, run.started_at)
+            ):
+                one.state, one.decision, one.decided_at = "open", None, None
+        for new in held:
+            mark, key = mark_of(new.change), new.change.key
             known = [w for w in self._open() if w.held.change.key == key]
             for other in known:
-                if mark_of(other.held.change) != mark:
+                overlap = other.held.change.deltas.keys() & new.change.deltas.keys()
+                if overlap and mark_of(other.held.change) != mark:
                     other.state = "stale"
-            same = [w for w in known if mark_of(w.held.change) == mark]
-            for other in same:
+            same_one = [w for w in known if mark_of(w.held.change) == mark]
+            for other in same_one:
                 other.run_id = run_id
-            if not same and not one.rejected:
-                self.waiting.append(Waiting(one, run_id))
+            if not same_one:
+                self.waiting.append(Waiting(new, run_id, first_run=run_id))
+
+    def let_pass(self, one: Waiting, decision: Decision) -> None:
+        """A person approved it."""
+        one.state, one.decision = "approved", decision
+        for name in one.held.change.deltas:
+            self.refused.pop((one.held.change.key, name), None)
 
     def passed(self, changes: Sequence[Change], run_id: str, fence: Fence) -> None:
         self._check(fence)
@@ -89,10 +115,21 @@ class MemoryGuardbook:
     def tidy(self, since: datetime, fence: Fence) -> None:
         self._check(fence)
         for one in self._open():
-            change = one.held.change
-            state = self.ledger.standings.get(change.owner, {}).get(change.target)
-            if state is not None and state.standing is Standing.OK and _since(state, since):
-                one.state = "stale"
+            if self._in_order(one.held.change, since):
+                written = any(self._carries(o, one.held.change) for _, o in self.ledger.history)
+                one.state = "applied" if written else "stale"
+        for key, name in list(self.refused):
+            bearers = [w.held.change for w in self.waiting if w.state == "rejected"]
+            if any(c.key == key and self._in_order(c, since) for c in bearers):
+                del self.refused[key, name]
+
+    def outgrow(self, planned: Sequence[Change], fence: Fence) -> None:
+        self._check(fence)
+        for change in planned:
+            for name, after in change.after.items():
+                refusal = self.refused.get((change.key, name))
+                if refusal is not None and not same(after, refusal.value):
+                    del self.refused[change.key, name]
 
     def establish(self, targets: Collection[TargetName], run_id: str, fence: Fence) -> None:
         self._check(fence)
@@ -121,6 +158,15 @@ class MemoryGuardbook:
 
     def _open(self) -> list[Waiting]:
         return [one for one in self.waiting if one.state in ("open", "approved")]
+
+    def _in_order(self, change: Change, since: datetime) -> bool:
+        state = self.ledger.standings.get(change.owner, {}).get(change.target)
+        return state is not None and state.standing is Standing.OK and _since(state, since)
+
+    @staticmethod
+    def _carries(outcome: Outcome, change: Change) -> bool:
+        written = outcome.change.deltas.items()
+        return outcome.status is Status.APPLIED and change.deltas.items() <= written
 
     def _products(self) -> dict[TargetName, int]:
         bound = self.ledger.bound.values()
@@ -158,3 +204,88 @@ def _since(state: ProductState, when: datetime) -> bool:
 
 def _expired(decision: Decision | None, now: datetime) -> bool:
     return decision is not None and decision.expires_at is not None and decision.expires_at <= now
+
+
+@dataclass
+class MemoryDecisions:
+    """What people decide, in memory: a held change is named by its place in the guardbook."""
+
+    book: MemoryGuardbook
+    at: datetime
+
+    def waiting(self) -> list[Kept]:
+        return [one for one in self._all() if one.state in ("open", "approved")]
+
+    def of_run(self, run_id: str) -> list[Kept]:
+        return [
+            one
+            for one in self._all()
+            if run_id in (one.first_run, one.last_run)
+            and (
+                one.state != "rejected"
+                or any((one.key, n) in self.book.refused for n in one.deltas)
+            )
+        ]
+
+    def find(self, numbers: Collection[int]) -> list[Kept]:
+        return [one for one in self._all() if one.number in numbers]
+
+    def approve(self, seen: Sequence[Kept], decision: Decision) -> frozenset[int]:
+        decided = self._decide(seen, "approved", decision, ("open", "approved", "rejected"))
+        for number in decided:
+            self.book.let_pass(self.book.waiting[number], decision)
+        return decided
+
+    def reject(self, seen: Sequence[Kept], decision: Decision) -> frozenset[int]:
+        decided = self._decide(seen, "rejected", decision, ("open", "approved"))
+        for number in decided:
+            change = self.book.waiting[number].held.change
+            for name, value in change.after.items():
+                refusal = Refusal(value, decision.by, decision.note)
+                self.book.refused[change.key, name] = refusal
+        return decided
+
+    def outdate(self, numbers: Collection[int]) -> None:
+        for number in numbers:
+            if self.book.waiting[number].state == "approved":
+                self.book.waiting[number].state = "stale"
+
+    def _decide(
+        self, seen: Sequence[Kept], state: str, decision: Decision, of: Collection[str]
+    ) -> frozenset[int]:
+        decided = set()
+        for one in seen:
+            now = self.book.waiting[one.number]
+            if (now.state, now.decided_at) == (one.state, one.decided_at) and now.state in of:
+                self.at += timedelta(microseconds=1)
+                now.state, now.decision, now.decided_at = state, decision, self.at
+                decided.add(one.number)
+        return frozenset(decided)
+
+    def _all(self) -> list[Kept]:
+        return [self._kept(number, one) for number, one in enumerate(self.book.waiting)]
+
+    def _kept(self, number: int, one: Waiting) -> Kept:
+        change, said = one.held.change, one.decision
+        return Kept(
+            number,
+            change.key,
+            change.sku,
+            change.owner,
+            change.action,
+            change.reason,
+            change.deltas,
+            mark_of(change),
+            one.held.rules,
+            one.held.why,
+            HeldState(one.state),
+            one.first_run,
+            one.run_id,
+            self.at,
+            {n: v for n, v in change.applied.items() if n in change.deltas},
+            change.remote_id,
+            said.by if said else "",
+            one.decided_at,
+            said.note if said else "",
+            said.expires_at if said else None,
+        )

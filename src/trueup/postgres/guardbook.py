@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from trueup.domain.changes import Action, Change
 from trueup.domain.guards import Evidence, FieldKey, Flips, GuardLimits, Held, Refusal
 from trueup.domain.plan import mark_of
 from trueup.domain.records import FieldValue, Kind, RecordKey, TargetName
+from trueup.domain.threeway import same
 from trueup.ports import Decision, Fence
 from trueup.postgres.fences import fence_values, fenced
 from trueup.postgres.jsonfields import clean, dump, load, plain, plain_deltas, plain_fields, typed
@@ -59,34 +61,44 @@ class PostgresGuardbook:
     # --- what a run writes ------------------------------------------------------------------
 
     def approve(self, held: Sequence[Held], run_id: str, fence: Fence, decision: Decision) -> None:
-        """A person let these changes pass in this very run."""
-        self.hold(held, run_id, fence)
-        given = {
+        """A person let these changes pass in this very run, also those rejected before."""
+        given: dict[str, Any] = {
             "marks": [mark_of(one.change) for one in held],
             "by": clean(decision.by),
             "note": clean(decision.note),
             "expires_at": decision.expires_at,
             "run_id": run_id,
             "status": "approved",
-            "detail": _said(decision),
+            "detail": clean(decision.note) or f"approved by {clean(decision.by)}",
             "actor": clean(decision.by),
         }
-        self._write(("approve", "note_held", "lift_refusals"), given, fence)
+        with self._writing(fence) as connection:
+            connection.execute(_SQL["reopen"], given)
+            given["numbers"] = self._keep(connection, held, run_id)
+            for name in ("approve", "lift_refusals", "note"):
+                connection.execute(_SQL[name], given)
 
     def hold(self, held: Sequence[Held], run_id: str, fence: Fence) -> None:
         """Keep what waits for a person; what is new among it goes into the history."""
-        waiting = [_held_values(one) for one in held if not one.rejected]
-        if not waiting:
-            return
-        given = {"held": dump(waiting), "run_id": run_id, **fence_values(fence)}
-        with self._pool.connection() as connection, fenced(), connection.transaction():
-            connection.execute(_SQL["fence"], given)
-            connection.execute(_SQL["supersede"], given)
-            kept = connection.execute(_SQL["keep"], given).fetchall()
-            marks = [row[2] for row in kept if row[3]]
-            if marks:
-                note = {"marks": marks, "status": "held", "detail": "", "actor": ""}
-                connection.execute(_SQL["note_held"], given | note)
+        waiting = [one for one in held if not one.rejected]
+        if waiting:
+            with self._writing(fence) as connection:
+                self._keep(connection, waiting, run_id)
+
+    def _keep(
+        self, connection: psycopg.Connection[Any], held: Sequence[Held], run_id: str
+    ) -> list[int]:
+        """Keep held changes; approvals that have expired are open again. Returns their numbers."""
+        given = {"held": dump([_held_values(one) for one in held]), "run_id": run_id}
+        expired = [number for (number,) in connection.execute(_SQL["expire"], given)]
+        connection.execute(_SQL["supersede"], given)
+        kept = connection.execute(_SQL["keep"], given).fetchall()
+        note = {"run_id": run_id, "status": "held", "actor": ""}
+        new = [number for number, is_new in kept if is_new]
+        for numbers, detail in ((new, ""), (expired, "its approval has expired")):
+            if numbers:
+                connection.execute(_SQL["note"], {**note, "numbers": numbers, "detail": detail})
+        return [number for number, _ in kept]
 
     def passed(self, changes: Sequence[Change], run_id: str, fence: Fence) -> None:
         """These changes were carried out: what waited on the same fields is done with."""
@@ -95,8 +107,21 @@ class PostgresGuardbook:
             self._write(("passed",), {"done": dump(done), "run_id": run_id}, fence)
 
     def tidy(self, since: datetime, fence: Fence) -> None:
-        """What waits for products that were found, or put, in order since then is stale."""
-        self._write(("tidy",), {"since": since}, fence)
+        """What waits for, or was refused of, products that are in order since then is done with."""
+        self._write(("tidy", "tidy_refusals"), {"since": since}, fence)
+
+    def outgrow(self, planned: Sequence[Change], fence: Fence) -> None:
+        """Drop refusals of fields on which these changes want another value than the refused."""
+        wanted = {change.key: change.after for change in planned}
+        with self._pool.connection() as connection:
+            refused = [_to_refusal(row) for row in connection.execute(_SQL["all_refused"])]
+        outgrown = [
+            {**_key(key), "field": name}
+            for (key, name), refusal in refused
+            if name in wanted.get(key, {}) and not same(wanted[key][name], refusal.value)
+        ]
+        if outgrown:
+            self._write(("drop_refusals",), {"fields": dump(outgrown)}, fence)
 
     def establish(self, targets: Collection[TargetName], run_id: str, fence: Fence) -> None:
         """All that was wanted at these targets has been created."""
@@ -126,11 +151,16 @@ class PostgresGuardbook:
         self._write(("refuse",), given, fence)
 
     def _write(self, names: Iterable[str], given: Mapping[str, Any], fence: Fence) -> None:
-        values = {**given, **fence_values(fence)}
-        with self._pool.connection() as connection, fenced(), connection.transaction():
-            connection.execute(_SQL["fence"], values)
+        with self._writing(fence) as connection:
             for name in names:
-                connection.execute(_SQL[name], values)
+                connection.execute(_SQL[name], given)
+
+    @contextmanager
+    def _writing(self, fence: Fence) -> Iterator[psycopg.Connection[Any]]:
+        """One transaction that only the holder of the run lock gets through."""
+        with self._pool.connection() as connection, fenced(), connection.transaction():
+            connection.execute(_SQL["fence"], fence_values(fence))
+            yield connection
 
 
 def _key(key: RecordKey) -> dict[str, str]:
@@ -173,7 +203,3 @@ def _held_values(held: Held) -> dict[str, Any]:
         "rules": [rule.value for rule in held.rules],
         "why": clean(held.why),
     }
-
-
-def _said(decision: Decision) -> str:
-    return clean(decision.note or f"approved by {decision.by}")

@@ -40,12 +40,15 @@ where past.reason = 'drifted' and past.status = 'applied' and past.at >= %(since
 group by 1, 2, 3
 
 -- name: supersede
--- What waited for the same record in another form is stale.
+-- What waited on the same fields of a record in another form is stale.
 update trueup.held_change as held
 set state = 'stale', closed_at = clock_timestamp()
-from json_to_recordset(%(held)s::json) as new (kind text, code text, fingerprint text)
+from jsonb_to_recordset(%(held)s::jsonb)
+    as new (kind text, code text, fingerprint text, deltas jsonb)
 where held.kind = new.kind and held.code = new.code and held.fingerprint <> new.fingerprint
   and held.state in ('open', 'approved')
+  and exists (select from jsonb_object_keys(held.deltas) as delta (field)
+              where new.deltas ? delta.field)
 
 -- name: keep
 insert into trueup.held_change as known
@@ -59,35 +62,62 @@ from jsonb_to_recordset(%(held)s::jsonb) as new (
     why text)
 order by kind, code
 on conflict (kind, code, fingerprint) where state in ('open', 'approved') do update
-set last_run = excluded.last_run, rules = excluded.rules, why = excluded.why,
-    state = case when known.state = 'approved' and known.expires_at <= clock_timestamp()
-                 then 'open' else known.state end
-returning kind, code, fingerprint, (xmax = 0) as new
+set last_run = excluded.last_run,
+    rules = case when excluded.rules = '{rejected}' then known.rules else excluded.rules end,
+    why = case when excluded.rules = '{rejected}' then known.why else excluded.why end
+returning id, (xmax = 0) as new
 
--- name: note_held
+-- name: reopen
+-- A person changed their mind about what was rejected: it is the same change again.
+update trueup.held_change as held
+set state = 'open', closed_at = null
+where held.fingerprint = any(%(marks)s::text[]) and held.state = 'rejected'
+  and held.id = (select max(id) from trueup.held_change as twin
+                 where twin.fingerprint = held.fingerprint
+                   and twin.state in ('open', 'approved', 'rejected'))
+
+-- name: expire
+-- By the clock of the run, as the guards judge approvals.
+update trueup.held_change
+set state = 'open', decided_by = '', decided_at = null, note = '', expires_at = null
+where state = 'approved'
+  and expires_at <= coalesce((select started_at from trueup.run where run_id = %(run_id)s),
+                             clock_timestamp())
+returning id
+
+-- name: note
 insert into trueup.change_history
     (run_id, at, target, kind, code, sku, sku_key, owner, action, reason, deltas, status,
      remote_id, detail, actor)
 select %(run_id)s, clock_timestamp(), target, kind, code, sku, sku_key, owner, action, reason,
-       deltas, %(status)s, remote_id, %(detail)s || case when %(detail)s = '' then why else '' end,
+       deltas, %(status)s, remote_id, case %(detail)s when '' then why else %(detail)s end,
        %(actor)s
 from trueup.held_change
-where fingerprint = any(%(marks)s::text[]) and state in ('open', 'approved', 'rejected')
+where id = any(%(numbers)s::bigint[])
 order by id
 
 -- name: approve
 update trueup.held_change
 set state = 'approved', decided_by = %(by)s, decided_at = clock_timestamp(), note = %(note)s,
     expires_at = %(expires_at)s
-where fingerprint = any(%(marks)s::text[]) and state in ('open', 'approved')
-returning kind, code, fingerprint, deltas::text
+where id = any(%(numbers)s::bigint[])
 
 -- name: lift_refusals
 delete from trueup.refusal
 using trueup.held_change as held
 cross join lateral jsonb_object_keys(held.deltas) as delta (field)
-where held.fingerprint = any(%(marks)s::text[]) and held.state = 'approved'
+where held.id = any(%(numbers)s::bigint[])
   and refusal.kind = held.kind and refusal.code = held.code and refusal.field = delta.field
+
+-- name: all_refused
+select kind, code, field, jsonb_build_object('value', value)::text, by, note
+from trueup.refusal
+
+-- name: drop_refusals
+delete from trueup.refusal
+using json_to_recordset(%(fields)s::json) as outgrown (kind text, code text, field text)
+where refusal.kind = outgrown.kind and refusal.code = outgrown.code
+  and refusal.field = outgrown.field
 
 -- name: passed
 update trueup.held_change as held
@@ -98,12 +128,34 @@ where held.kind = done.kind and held.code = done.code and held.state in ('open',
                   where delta.field <> all (done.fields))
 
 -- name: tidy
+-- A run that died may have carried it out and not have come to say so here.
 update trueup.held_change as held
-set state = 'stale', closed_at = clock_timestamp()
+set closed_at = clock_timestamp(),
+    state = case when exists (
+        select from trueup.change_history as past
+        where past.kind = held.kind and past.code = held.code and past.at >= held.held_at
+          and past.status = 'applied' and past.deltas @> held.deltas) then 'applied' else 'stale' end
 from trueup.product_state as product
 where held.state in ('open', 'approved')
   and product.offering_id::text = held.owner and product.target = held.target
   and product.status = 'ok' and product.verified_at >= %(since)s
+
+-- name: tidy_refusals
+-- A product that is in order wants nothing that was refused before this run.
+delete from trueup.refusal
+where at < %(since)s
+  and exists (
+      select from (
+          select owner, case kind when 'crm_product' then 'crm' else 'billing' end as target
+          from trueup.binding
+          where binding.kind = refusal.kind and binding.code = refusal.code
+          union
+          select owner, target from trueup.held_change as held
+          where held.kind = refusal.kind and held.code = refusal.code and held.state = 'rejected'
+      ) as bearer
+      join trueup.product_state as product
+          on product.offering_id::text = bearer.owner and product.target = bearer.target
+      where product.status = 'ok' and product.verified_at >= %(since)s)
 
 -- name: establish
 insert into trueup.established (target, run_id)
