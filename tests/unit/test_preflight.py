@@ -103,11 +103,17 @@ def test_a_missing_custom_field_is_left_out_not_refused() -> None:
 
 def test_everything_is_named_at_once() -> None:
     """Each remedy once."""
+    billing = with_field(PLAN, "recurring_price")[TargetName.BILLING]
     schemas = with_field(CRM, "Unit_Price") | {
-        TargetName.BILLING: with_field(PLAN, "recurring_price")[TargetName.BILLING]
+        TargetName.BILLING: Schema(billing.kinds, {"currency": "ZAR"})
     }
     told = refused(schemas, currency="EUR")
-    for words in ("counts in ZAR", "no field Unit_Price", "no field recurring_price"):
+    for words in (
+        "crm counts in ZAR",
+        "billing counts in ZAR",
+        "no field Unit_Price",
+        "no field recurring_price",
+    ):
         assert words in told.message
     assert told.remedy.count("ZOHO_ORG_ID") == 1
     assert told.exit_code == 2

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx2
 import pytest
 
-from support.zoho import Zoho, emulated
+from support.zoho import Zoho, emulated, scripted
 from trueup.domain.errors import ScopeError
 from trueup.zoho.custom_fields import PATH, NewField, create_fields, describe
 from zoho_emulator.app import Emulator
@@ -68,6 +69,19 @@ def test_another_name_than_wanted_is_told() -> None:
         [made] = create_fields(zoho.door, [COLOUR])
         assert (made.api_name, made.existed, made.problem) == ("Ct_Colour", existed, "")
     assert writes(emulator) == 1
+
+
+def test_the_id_tells_the_name_whatever_became_of_the_label() -> None:
+    name = {"id": "1", "api_name": "Product_Name", "field_label": "Product Name"}
+    made = {"id": "2", "api_name": "CT_Colour", "field_label": "CT colour"}
+    done = {"code": "SUCCESS", "details": {"id": "2"}, "message": "", "status": "success"}
+    zoho, _ = scripted(
+        httpx2.Response(200, json={"fields": [name]}),
+        httpx2.Response(201, json={"fields": [done]}),
+        httpx2.Response(200, json={"fields": [name, made]}),
+    )
+    [result] = create_fields(zoho.door, [COLOUR])
+    assert (result.api_name, result.problem) == ("CT_Colour", "")
 
 
 def test_one_that_is_refused_does_not_stop_the_others() -> None:
