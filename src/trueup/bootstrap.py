@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from trueup.postgres.guardbook import PostgresGuardbook
     from trueup.postgres.lease import PostgresLease
     from trueup.postgres.ledger import PostgresLedger
+    from trueup.postgres.past import PostgresPast
     from trueup.postgres.tokens import PostgresTokenStore
     from trueup.zoho.http import Door
     from trueup.zoho.wire import RequestEvent
@@ -116,22 +117,26 @@ class App:
     @cached_property
     def pool(self) -> ConnectionPool[Any]:
         """Connections to a database that has our schema; raises `SchemaError` otherwise."""
+        from trueup.postgres.business import keep_zone
         from trueup.postgres.migrate import require_current
 
         with self.bare_pool.connection() as connection:
             require_current(connection)
+            keep_zone(connection, self.settings.timezone)
         return self.bare_pool
 
     @cached_property
     def catalogue(self) -> PostgresCatalogue:
         """The product catalogue."""
         from trueup.postgres.catalogue import PostgresCatalogue
+        from trueup.postgres.dated_source import DatedSource
 
         settings = self.settings
         return PostgresCatalogue(
             self.pool,
             table=settings.catalogue_table,
             columns=settings.columns,
+            dated=DatedSource(settings.dated_prices, settings.dated_columns),
             digest_salt=revision_salt(settings),
         )
 
@@ -148,6 +153,13 @@ class App:
         from trueup.postgres.guardbook import PostgresGuardbook
 
         return PostgresGuardbook(self.pool)
+
+    @cached_property
+    def past(self) -> PostgresPast:
+        """What earlier runs wrote, for taking it back."""
+        from trueup.postgres.past import PostgresPast
+
+        return PostgresPast(self.pool)
 
     @cached_property
     def budget(self) -> PostgresBudget:

@@ -6,9 +6,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+
+from support.builders import a_row
+from trueup.domain.calendar import Today
+from trueup.planner.reading import read_lifecycle
+from trueup.postgres.business import keep_zone
 
 NOW = datetime.now(UTC)
 COLUMNS = (
@@ -24,6 +30,8 @@ FRESH = {
     "last_success_at": NOW,
     "last_attempt_at": NOW,
 }
+
+LOOKED_YESTERDAY = dict.fromkeys(("verified_at", "last_attempt_at"), NOW - timedelta(days=1))
 
 
 @pytest.fixture
@@ -81,12 +89,14 @@ def test_the_columns_are_the_promised_ones(conn: psycopg.Connection) -> None:
         ({"valid_from": NOW + timedelta(days=1)}, None, None),
         ({"status": "inactive"}, None, None),
         ({"status": "inactive", "updated_at": NOW + timedelta(minutes=1)}, {}, "withdrawn"),
-        (
-            {"valid_to": NOW - timedelta(hours=1)},
-            {"verified_at": NOW - timedelta(hours=5), "last_attempt_at": None},
-            "withdrawn",
-        ),
-        ({"valid_to": NOW - timedelta(hours=9)}, None, None),
+        ({"valid_from": NOW}, None, "never"),
+        ({"valid_from": NOW}, LOOKED_YESTERDAY, "changed"),
+        ({"valid_from": NOW - timedelta(days=1)}, {}, None),
+        ({"valid_to": NOW}, None, "never"),
+        ({"valid_to": NOW}, {}, None),
+        ({"valid_to": NOW - timedelta(days=1)}, LOOKED_YESTERDAY, "withdrawn"),
+        ({"valid_to": NOW - timedelta(days=1)}, {}, None),
+        ({"valid_to": NOW - timedelta(days=1)}, None, None),
         ({"status": "archived"}, {}, None),
     ],
 )
@@ -137,3 +147,65 @@ def test_a_hand_edit_moves_updated_at(conn: psycopg.Connection) -> None:
     assert reasons(conn) == []
     conn.execute("update service_packages set price = 2")
     assert reasons(conn) == [(offering, "changed")]
+
+
+# --- dates ---------------------------------------------------------------------------------
+
+
+def zone_where_it_is(hour: int) -> str:
+    """A zone in which it is this hour of the day now; the signs of these names are reversed."""
+    east = (hour - NOW.hour + 12) % 24 - 12
+    return f"Etc/GMT{-east:+d}" if east else "Etc/GMT"
+
+
+@pytest.mark.parametrize(("hour", "expected"), [(1, None), (12, "never")])
+def test_a_window_ends_with_the_day_of_the_business(
+    conn: psycopg.Connection, hour: int, expected: str | None
+) -> None:
+    """Two hours ago was yesterday where it is one o'clock, and is today where it is noon."""
+    keep_zone(conn, zone_where_it_is(hour))
+    offering = package(conn, valid_to=NOW - timedelta(hours=2))
+    assert reasons(conn) == ([(offering, expected)] if expected else [])
+
+
+@pytest.mark.parametrize("zone", ["Africa/Johannesburg", "America/New_York", "Pacific/Apia"])
+def test_sql_and_the_planner_agree_on_what_is_on_sale(conn: psycopg.Connection, zone: str) -> None:
+    """Whatever hour the window begins or ends at."""
+    keep_zone(conn, zone)
+    hours = [timedelta(hours=hours) for hours in range(-30, 31, 3)]
+    rows = [{"valid_from": NOW + off} for off in hours] + [{"valid_to": NOW + off} for off in hours]
+    stored = {str(package(conn, **row)): row for row in rows}
+    live = {str(offering) for offering, _ in reasons(conn, 1000)}
+    today = Today.at(datetime.now(UTC), ZoneInfo(zone))
+    read = {
+        offering: read_lifecycle(a_row(1, **({"valid_from": None, "valid_to": None} | row)), today)
+        for offering, row in stored.items()
+    }
+    assert live == {offering for offering, stands in read.items() if stands == "live"}
+    assert len(live) not in (0, len(stored))
+
+
+@pytest.mark.parametrize(
+    ("status", "days", "looked", "expected"),
+    [
+        ("published", 0, LOOKED_YESTERDAY, "changed"),
+        ("effective", 0, LOOKED_YESTERDAY, "changed"),
+        ("published", 0, {}, None),
+        ("published", 1, LOOKED_YESTERDAY, "stale"),
+        ("draft", 0, LOOKED_YESTERDAY, "stale"),
+        ("cancelled", 0, LOOKED_YESTERDAY, "stale"),
+    ],
+)
+def test_a_dated_price_is_a_change_on_its_date_once(
+    conn: psycopg.Connection, status: str, days: int, looked: dict[str, Any], expected: str | None
+) -> None:
+    """Neither before its date, nor after it was looked at, nor while it is a draft."""
+    offering = package(conn)
+    stand(conn, offering, **looked)
+    conn.execute(
+        "insert into price_changes"
+        " (service_package_id, old_price, new_price, effective_date, status)"
+        " select %s, 1, 2, (now() at time zone zone)::date + %s, %s from trueup.business",
+        [offering, days, status],
+    )
+    assert reasons(conn) == ([(offering, expected)] if expected else [])

@@ -52,6 +52,7 @@ def _document(settings: Settings, hosts: Hosts) -> dict[str, Any]:
             for rule in rules
         ],
         "columns": dict(settings.columns),
+        "dated_columns": dict(settings.dated_columns),
     }
 
 
@@ -92,9 +93,13 @@ def _show(settings: Settings, hosts: Hosts) -> None:
         output.heading(f"Mapping of {kind}")
         lines = [(rule.field, _source(rule), rule.policy.value) for rule in rules]
         output.table(("field", "source", "policy"), lines)
-    if settings.columns:
-        output.heading("Catalogue columns")
-        output.table(("column", "read from"), list(settings.columns.items()))
+    for title, columns in (
+        ("Catalogue columns", settings.columns),
+        ("Columns of dated prices", settings.dated_columns),
+    ):
+        if columns:
+            output.heading(title)
+            output.table(("column", "read from"), list(columns.items()))
 
 
 def _api_note(settings: Settings) -> str:

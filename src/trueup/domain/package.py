@@ -21,6 +21,17 @@ class DatedPrice(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     new_price: Decimal
 
 
+# What one of them is made from.
+DATED_COLUMNS: Final = (
+    "service_package_id",
+    "old_price",
+    "new_price",
+    "published_at",
+    "effective_date",
+    "status",
+)
+
+
 class PackageRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The columns of `service_packages` that a record can come from, and its dated prices.
 

@@ -14,16 +14,9 @@ import psycopg
 from psycopg import Connection, sql
 
 from trueup.domain.errors import CatalogueSourceError
+from trueup.domain.package import DATED_COLUMNS
 
 DEFAULT_TABLE: Final = "price_changes"
-DATED_COLUMNS: Final = (
-    "service_package_id",
-    "old_price",
-    "new_price",
-    "published_at",
-    "effective_date",
-    "status",
-)
 _CASTS: Final = {
     "service_package_id": "({})::uuid",
     "published_at": "({})::timestamptz",

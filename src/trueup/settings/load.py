@@ -14,12 +14,12 @@ import platformdirs
 
 from trueup.domain.errors import UsageError
 from trueup.planner.mapping import FieldMap
-from trueup.settings.mapping import read_columns, read_mapping
+from trueup.settings.mapping import read_columns, read_dated_columns, read_mapping
 from trueup.settings.options import BY_KEY, OPTIONS, Option
 from trueup.settings.values import suggestion
 
 FILE_NAME = "trueup.toml"
-_SECTIONS = ("mapping", "catalogue.columns")  # read by their own rules
+_SECTIONS = ("mapping", "catalogue.columns", "catalogue.dated_columns")  # read by their own rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Settings:
     data_dir: Path
     currency: str
     catalogue_table: str
+    dated_prices: str
     vat_basis: Literal["exclusive", "inclusive"] | None
     vat_rate: Decimal
     price_fall: Decimal
@@ -69,6 +70,7 @@ class Settings:
     version_threshold: Decimal
     mapping: FieldMap
     columns: Mapping[str, str]
+    dated_columns: Mapping[str, str]
     file: Path | None
     origin: Mapping[str, str]
 
@@ -96,11 +98,12 @@ def load(
     _refuse_whole_reserve(chosen, origin)
     if chosen["data_dir"] is None:
         chosen["data_dir"] = Path(platformdirs.user_data_dir("trueup"))
-    where = _Where(source, lines)
+    where, catalogue = _Where(source, lines), document.get("catalogue", {})
     return Settings(
         **chosen,
         mapping=read_mapping(document.get("mapping", {}), where.refuse),
-        columns=read_columns(document.get("catalogue", {}).get("columns", {}), where.refuse),
+        columns=read_columns(catalogue.get("columns", {}), where.refuse),
+        dated_columns=read_dated_columns(catalogue.get("dated_columns", {}), where.refuse),
         file=source,
         origin=origin,
     )

@@ -1,4 +1,4 @@
-"""The `[mapping]` and `[catalogue.columns]` sections of `trueup.toml`.
+"""The `[mapping]`, `[catalogue.columns]` and `[catalogue.dated_columns]` sections of `trueup.toml`.
 
 [mapping.crm_product]
 Unit_Price = { policy = "fill" }            # only while it is empty
@@ -9,14 +9,14 @@ interval_unit = { value = "months" }        # a constant
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from trueup.domain.errors import UsageError
 from trueup.domain.money import cents
-from trueup.domain.package import CATALOGUE_COLUMNS
+from trueup.domain.package import CATALOGUE_COLUMNS, DATED_COLUMNS
 from trueup.domain.records import Kind
 from trueup.planner.mapping import (
     DEFAULT_RULES,
@@ -50,12 +50,22 @@ def read_mapping(section: Mapping[str, Any], refuse: Refuse) -> FieldMap:
 
 def read_columns(section: Mapping[str, Any], refuse: Refuse) -> Mapping[str, str]:
     """Our column names and the SQL columns or expressions that they are read from."""
-    known = list(CATALOGUE_COLUMNS)
+    return _read_sources(section, "columns", CATALOGUE_COLUMNS, "the catalogue has", refuse)
+
+
+def read_dated_columns(section: Mapping[str, Any], refuse: Refuse) -> Mapping[str, str]:
+    """The same for the table of dated prices."""
+    return _read_sources(section, "dated_columns", DATED_COLUMNS, "dated prices have", refuse)
+
+
+def _read_sources(
+    section: Mapping[str, Any], name_of: str, known: Sequence[str], whose: str, refuse: Refuse
+) -> Mapping[str, str]:
     for name, expression in section.items():
-        key = f"catalogue.columns.{name}"
+        key = f"catalogue.{name_of}.{name}"
         if name not in known:
-            hint = suggestion(name, known)
-            raise refuse(key, f"the catalogue has no column {name!r}{hint}")
+            hint = suggestion(name, list(known))
+            raise refuse(key, f"{whose} no column {name!r}{hint}")
         if not isinstance(expression, str) or not expression.strip():
             raise refuse(key, "expected a column or an SQL expression")
     return dict(section)

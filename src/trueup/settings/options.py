@@ -220,6 +220,14 @@ OPTIONS: tuple[Option, ...] = (
         "table that holds the catalogue",
     ),
     Option(
+        "dated_prices",
+        "catalogue.dated_prices",
+        "",
+        values.text,
+        "price_changes",
+        "table of list prices that hold from a date on, where it exists; empty: none is read",
+    ),
+    Option(
         "vat_basis",
         "vat.basis",
         "",

@@ -1,8 +1,10 @@
 -- name: never_compared
 select count(*)
 from ({catalogue}) as listed
+cross join (select zone, (now() at time zone zone)::date as today from trueup.business) as calendar
 where listed.status = 'active'
-  and coalesce(listed.valid_from <= now(), true) and coalesce(listed.valid_to > now(), true)
+  and coalesce((listed.valid_from at time zone zone)::date <= today, true)
+  and coalesce((listed.valid_to at time zone zone)::date >= today, true)
   and not exists (select from trueup.product_state as state
                   where state.offering_id = listed.id)
 
