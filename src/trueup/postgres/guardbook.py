@@ -112,9 +112,10 @@ class PostgresGuardbook:
 
     def outgrow(self, planned: Sequence[Change], fence: Fence) -> None:
         """Drop refusals of fields on which these changes want another value than the refused."""
-        wanted = {change.key: change.after for change in planned}
         with self._pool.connection() as connection:
             refused = [_to_refusal(row) for row in connection.execute(_SQL["all_refused"])]
+        places = {key for (key, _), _ in refused}
+        wanted = {change.key: change.after for change in planned if change.key in places}
         outgrown = [
             {**_key(key), "field": name}
             for (key, name), refusal in refused

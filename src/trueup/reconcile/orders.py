@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from trueup.domain.changes import Change
+from trueup.domain.changes import Action, Change
 from trueup.domain.guards import Held
-from trueup.domain.plan import Plan, change_as_json, fingerprint_of_json, mark_of
+from trueup.domain.plan import Plan, fingerprint_of_json, mark_of
 from trueup.domain.runs import Trigger
+from trueup.planner.division import part_of
 from trueup.ports import Decision
 from trueup.reconcile.scope import Scope
 from trueup.reconcile.surveyed import Survey
@@ -58,21 +60,68 @@ def approved_by(plan: Plan, fingerprint: str) -> list[Held]:
     ]
 
 
-def keep_only(seen: Survey, approved: Sequence[Mapping[str, object]]) -> int:
-    """Drop every change that is not exactly among the approved ones; returns how many are stale."""
-    wanted = {fingerprint_of_json([change]) for change in approved}
-    kept: set[str] = set()
+def keep_only(seen: Survey, approved: Sequence[Mapping[str, object]]) -> frozenset[str]:
+    """Drop all that is not exactly among the approved changes; returns the marks of stale ones.
 
-    def stays(change: Change) -> bool:
-        mark = fingerprint_of_json([change_as_json(change)])
-        kept.add(mark)
-        return mark in wanted
-
+    An update that was approved in parts is made in these parts. What a target that could not be
+    read would have got is not stale: nobody knows.
+    """
+    wanted = _Wanted(approved)
     for held in seen.held:
-        stays(held.change)
+        wanted.part(held.change)
     for draft in seen.drafts:
-        dropped = [change for change in draft.changes if not stays(change)]
-        draft.unread = {**draft.unread, **{c.target: _NOT_APPROVED for c in dropped}}
-        draft.changes = [change for change in draft.changes if stays(change)]
-    seen.leftovers = [change for change in seen.leftovers if stays(change)]
-    return len(wanted - kept)
+        kept = [(change, wanted.part(change)) for change in draft.changes]
+        dropped = {change.target for change, part in kept if part is not change}
+        draft.unread = {**draft.unread, **dict.fromkeys(dropped, _NOT_APPROVED)}
+        draft.changes = [part for _, part in kept if part is not None]
+    seen.leftovers = [part for change in seen.leftovers if (part := wanted.part(change))]
+    return wanted.missed({target.value for target in seen.stopped})
+
+
+class _Wanted:
+    """Approved changes by their marks, and which of them were met."""
+
+    def __init__(self, approved: Sequence[Mapping[str, object]]) -> None:
+        self._target = {_mark(change): change.get("target") for change in approved}
+        self._fields: dict[tuple[object, object], list[frozenset[str]]] = defaultdict(list)
+        for change in approved:
+            names = change.get("deltas")
+            if isinstance(names, Mapping):
+                place = change.get("kind"), change.get("code")
+                self._fields[place].append(frozenset(names))
+        self._met: set[str] = set()
+
+    def part(self, change: Change) -> Change | None:
+        """As much of a change as was approved."""
+        if self._meets(change):
+            return change
+        if change.action is not Action.UPDATE:
+            return None
+        places = self._fields.get((change.key.kind.value, change.key.code), [])
+        inside = [names for names in places if names < change.deltas.keys()]
+        parts = [names for names in inside if self._meets(part_of(change, names))]
+        names = frozenset().union(*parts)
+        if not names:
+            return None
+        return change if names == change.deltas.keys() else part_of(change, names)
+
+    def missed(self, unread: Collection[str]) -> frozenset[str]:
+        """The marks of those that nobody met, but for targets that were not read."""
+        return frozenset(
+            mark
+            for mark, target in self._target.items()
+            if mark not in self._met and target not in unread
+        )
+
+    def _meets(self, change: Change) -> bool:
+        mark = mark_of(change)
+        if mark in self._target:
+            self._met.add(mark)
+            return True
+        return False
+
+
+def _mark(change: Mapping[str, object]) -> str:
+    """The fingerprint of one change of a saved plan; what was held brings its own."""
+    known = change.get("fingerprint")
+    return known if isinstance(known, str) else fingerprint_of_json([change])

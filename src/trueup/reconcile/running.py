@@ -13,7 +13,15 @@ from trueup.domain.plan import (
     violation_as_json,
 )
 from trueup.domain.records import RecordKey, TargetName
-from trueup.domain.runs import ProductResult, ProductStatus, Run, RunState, Tally, Verdict
+from trueup.domain.runs import (
+    ProductResult,
+    ProductStatus,
+    Run,
+    RunState,
+    Tally,
+    Trigger,
+    Verdict,
+)
 from trueup.planner.draft import ProductDraft
 from trueup.planner.due import Look
 from trueup.planner.order import Work, choose
@@ -39,6 +47,7 @@ class Report:
     results: tuple[ProductResult, ...] = ()
     error: TrueupError | None = None
     stale: int = 0
+    moved: frozenset[str] = frozenset()  # the marks of what was to be made and was stale
 
 
 def run(shop: Workshop, order: Order, brake: Brake) -> Report:
@@ -70,7 +79,12 @@ def _run_locked(shop: Workshop, order: Order, brake: Brake, record: Run, lock: H
     ended = _ended(work, error.message if error else None)
     shop.ledger.finish(ended, lock.fence)
     return Report(
-        ended, work.plan, tuple(work.book.results.values()), error or work.fatal(), work.stale
+        ended,
+        work.plan,
+        tuple(work.book.results.values()),
+        error or work.fatal(),
+        len(work.moved),
+        work.moved,
     )
 
 
@@ -88,7 +102,7 @@ class _Running:
         # A run that is refused before it looked hands on what the last one saw.
         last = shop.ledger.last_run()
         self.catalogue_size = None if last is None else last.catalogue_size
-        self.stale = 0
+        self.moved: frozenset[str] = frozenset()
         self.approval_is_stale = False
         self.uncreated: set[RecordKey] = set()
         deadline = shop.limits.deadline
@@ -140,6 +154,9 @@ class _Running:
             why_stop=lambda: self.brake.why_stop(self.shop.clock, self.ends_at),
         )
         self.stopped.update(seen.stopped)
+        if self.order.trigger is not Trigger.REVERT:
+            planned = [change for draft in seen.drafts for change in draft.planned]
+            self.shop.guardbook.outgrow(planned, self.lock.fence)
         if first and self.order.approval is not None:
             self._let_pass(seen, self.order.approval)
         if first:
@@ -152,9 +169,10 @@ class _Running:
 
     def _let_pass(self, seen: Survey, approval: Approval) -> None:
         """A person approved this plan, or what one of its violations holds."""
-        held = approved_by(seen.plan(batch_size=1, rate=1.0), approval.fingerprint)
+        plan = seen.plan(batch_size=1, rate=1.0)
+        held = approved_by(plan, approval.fingerprint)
         if not held:
-            self.approval_is_stale = True
+            self.approval_is_stale = bool(plan.held)
             return
         fence = self.lock.fence
         self.shop.guardbook.approve(held, self.record.run_id, fence, approval.decision)
@@ -162,7 +180,7 @@ class _Running:
 
     def _apply(self, seen: Survey, *, first: bool) -> list[Lane]:
         if self.order.approved_plan is not None:
-            self.stale = keep_only(seen, self.order.approved_plan)
+            self.moved = keep_only(seen, self.order.approved_plan)
         self.shop.guardbook.hold(seen.held, self.record.run_id, self.lock.fence)
         self.book.settle(without_changes(seen.drafts))
         chosen, deferred = self._choose(seen)
@@ -253,7 +271,12 @@ def _ended(work: _Running, error: str | None, *, crashed: bool = False) -> Run:
         tally.add(result)
     reasons = [f"{t.value}: {e.message}" for t, e in sorted(work.stopped.items())]
     if work.approval_is_stale:
-        reasons.append("the approval is stale: nothing that is held has its fingerprint any more")
+        reasons.append(
+            "the approval is stale: nothing that is held has this fingerprint any more; that of the"
+            f" plan is {work.fingerprint} now"
+        )
+    if work.moved and work.order.trigger is Trigger.APPROVAL:
+        reasons.append(f"{len(work.moved)} approved changes are stale: one of the sides moved")
     if _was_cut_short(work, tally):
         reasons.append(work.brake.reason)
     return replace(
@@ -273,14 +296,19 @@ def _state(work: _Running, tally: Tally, *, failed: bool) -> RunState:
     good = any(
         tally.at(t, ProductStatus.OK, ProductStatus.UNCHANGED) for t in work.order.scope.targets
     )
+    approval = work.order.trigger is Trigger.APPROVAL
     if failed:
         return RunState.FAILED
-    trouble = tally.products(ProductStatus.FAILED) > 0 or bool(work.stopped) or work.stale > 0
+    # Who approved something that is stale is asked again; a saved plan has nobody to ask.
+    asks_again = work.approval_is_stale or (approval and bool(work.moved))
+    trouble = tally.products(ProductStatus.FAILED) > 0 or bool(work.stopped)
+    trouble = trouble or (bool(work.moved) and not approval)
     if trouble:
         return RunState.PARTIAL if good else RunState.FAILED
     if _was_cut_short(work, tally):
         return RunState.PARTIAL
-    return RunState.HELD if tally.products(ProductStatus.HELD) else RunState.SUCCEEDED
+    held = asks_again or tally.products(ProductStatus.HELD) > 0
+    return RunState.HELD if held else RunState.SUCCEEDED
 
 
 def _was_cut_short(work: _Running, tally: Tally) -> bool:
