@@ -32,6 +32,7 @@ _COMMANDS = (
     ("drift", "run:drift", _JOB, "Compare everything, whatever was verified when."),
     ("backfill", "run:backfill", _JOB, "The job over the whole catalogue, without a limit."),
     ("resync", "run:resync", _JOB, "Lift back-off from products and reconcile them now."),
+    ("revert", "revert:revert", _JOB, "Take back what a run changed."),
     ("status", "monitor:status", _LOOK, "How the products stand, and the last run."),
     ("errors", "monitor:errors", _LOOK, "What fails, why, and when it is tried again."),
     ("runs", "monitor:runs", _LOOK, "The last runs, or one of them in full."),

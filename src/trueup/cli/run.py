@@ -122,6 +122,11 @@ def run(
             json=json,
             verbose=verbose,
         )
+    if plan_file is not None:
+        from trueup.cli.revert import apply_revert, saved_revert
+
+        if (undoing := saved_revert(plan_file)) is not None:
+            return apply_revert(undoing, json=json, verbose=verbose)
     # Where nobody sits there, a scheduler asks: what is kept for people is not for it.
     person = output.on_terminal(error=True)
     with _app(

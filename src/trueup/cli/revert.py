@@ -1,0 +1,255 @@
+"""`revert RUN`: take back what a run changed."""
+
+from __future__ import annotations
+
+import json as json_text
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from getpass import getuser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from trueup.cli import output
+from trueup.cli.selectors import Json, Skus, Targets, Verbose, targets_of
+from trueup.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from trueup.bootstrap import App
+    from trueup.reconcile.reverting import RevertReport
+    from trueup.reconcile.way_back import RevertOrder, WayBack
+
+LAST = "last"
+_UNANSWERED = 2
+_DECLINED = 1
+
+
+def revert(
+    run_id: Annotated[
+        str, Parameter(help="The run: its id, the beginning of it, or `last`.", name="RUN")
+    ],
+    /,
+    *,
+    sku: Skus = None,
+    target: Targets = None,
+    by: Annotated[
+        str | None, Parameter(name="--by", help="Who wants it; by default the login name.")
+    ] = None,
+    reason: Annotated[
+        str, Parameter(name="--reason", show_default=False, help="Why, for the history.")
+    ] = "",
+    yes: Annotated[
+        bool, Parameter(name="--yes", negative="", help="Do it without asking, for scripts.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        Parameter(name="--out", help="Save it instead, for `trueup run --plan FILE`."),
+    ] = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> int:
+    """Take back what a run changed: show how, ask, and do it.
+
+    Fields get the value that they had before that run. What it made becomes
+    inactive, what it retired becomes active again. What was changed by
+    somebody since is left alone, and listed. Until the catalogue wants
+    something else, later runs do not bring the values back. A revert is a run
+    too, so it can be reverted.
+
+    For example:
+      trueup revert last
+      trueup revert schedule-20260302 --sku FIB-100
+      trueup revert last --yes --by "Thandi Nkosi" --reason "wrong price list"
+    """
+    person = (by if by is not None else _login()).strip()
+    if not person:
+        raise UsageError("a revert needs a name", "say who wants it with --by NAME")
+    with _app(json=json, verbose=verbose) as app:
+        order = _order(app, run_id, person, reason, target, sku)
+        if yes and out is None:
+            return _conclude(_carry_out(app, order), json=json)
+        way = _look(app, order)
+    if out is not None:
+        save_revert(way, order, out)
+    code = _shown(way, order, asking=out is None, json=json, verbose=verbose)
+    if out is not None and not json:
+        output.say(f"saved to {out}; apply exactly this with `trueup run --plan {out}`")
+    return code
+
+
+def apply_revert(order: RevertOrder, *, json: bool, verbose: bool) -> int:
+    """Apply exactly the revert that a saved plan holds; what moved since is stale."""
+    with _app(json=json, verbose=verbose) as app:
+        return _conclude(_carry_out(app, order), json=json)
+
+
+def _shown(way: WayBack, order: RevertOrder, *, asking: bool, json: bool, verbose: bool) -> int:
+    """Show the way back, ask where somebody can answer, and do it after a yes."""
+    from trueup.cli.revert_view import show_way_back, way_as_json
+    from trueup.domain.plan import change_as_json
+
+    with suppress(BrokenPipeError):
+        output.print_json(way_as_json(way, None)) if json else show_way_back(way)
+    if way.trouble is not None:
+        output.complain(way.trouble.message, way.trouble.remedy)
+        return way.trouble.exit_code
+    if json or way.restoration.empty or not asking:
+        return 0
+    if not (output.on_terminal() and sys.stdin.isatty()):
+        output.complain("nothing was done: nobody is there to say yes", "add --yes, or --out FILE")
+        return _UNANSWERED
+    sys.stdout.write(f"Take this back as {order.decision.by}? [y/N] ")
+    sys.stdout.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        output.say("Nothing was done.")
+        return _DECLINED
+    exactly = [change_as_json(change) for change in way.plan.changes]
+    with _app(json=json, verbose=verbose) as app:
+        done = _carry_out(app, replace(order, approved=exactly))
+    return _conclude(done, json=False, plan=False)
+
+
+def _conclude(done: RevertReport, *, json: bool, plan: bool = True) -> int:
+    from trueup.cli.report import exit_code, report_as_json
+    from trueup.cli.revert_view import show_outcome, show_way_back, way_as_json
+
+    with suppress(BrokenPipeError):
+        if json:
+            output.print_json(way_as_json(done.way, report_as_json(done.report)))
+        else:
+            if plan and done.report.error is None:
+                show_way_back(done.way)
+            show_outcome(done.report, done.way)
+    return exit_code(done.report)
+
+
+def _order(app: App, run_id: str, by: str, reason: str, target: Targets, sku: Skus) -> RevertOrder:
+    from trueup.ports import Decision
+    from trueup.reconcile.way_back import RevertOrder
+
+    skus = tuple(dict.fromkeys(one.strip() for one in sku or ()))
+    if "" in skus:
+        raise UsageError("a SKU is missing after --sku")
+    decision = Decision(by, reason.strip())
+    return RevertOrder(_known_run(app, run_id), decision, targets_of(target), skus)
+
+
+def _known_run(app: App, run_id: str) -> str:
+    """The full id of the run that is meant; raises `UsageError` where there is none, or several."""
+    from trueup.postgres import reports
+
+    wanted = run_id.strip()
+    with app.pool.connection() as connection:
+        if wanted == LAST:
+            newest = reports.last_runs(connection, 1)
+            found = newest[0] if newest else None
+        else:
+            found = reports.find_run(connection, wanted) if wanted else None
+    if found is None:
+        raise UsageError(f"there is no run {wanted!r}", "`trueup runs` lists them")
+    return found.run_id
+
+
+def _look(app: App, order: RevertOrder) -> WayBack:
+    from trueup.reconcile.way_back import way_back
+
+    way = way_back(app.workshop(), app.past, order)
+    if order.skus and not way.looked:
+        raise UsageError(
+            f"run {order.run_id} wrote nothing for {', '.join(order.skus)}",
+            f"`trueup runs show {order.run_id}` lists what it wrote",
+        )
+    return way
+
+
+def _carry_out(app: App, order: RevertOrder) -> RevertReport:
+    """Revert, stoppable by Ctrl-C."""
+    from trueup.cli.progress import Progress
+    from trueup.cli.stopping import stoppable
+    from trueup.reconcile.applying import Brake
+    from trueup.reconcile.reverting import revert as carry_out
+
+    brake, display = Brake(), app.watcher
+    tell = display.troubles.append if isinstance(display, Progress) else display.phase
+    app.clock.stopped = brake.pulled
+    with stoppable(brake, tell):
+        return carry_out(app.workshop(), app.past, order, brake)
+
+
+@contextmanager
+def _app(*, json: bool, verbose: bool) -> Iterator[App]:
+    """The app of a command that a person gave, watched."""
+    from trueup import logs
+    from trueup.bootstrap import open_app, require_credentials
+    from trueup.cli.progress import watching
+    from trueup.settings import load
+
+    logs.set_up(verbose=verbose)
+    settings = load()
+    require_credentials(settings)
+    with (
+        watching(settings, quiet=json, verbose=verbose) as progress,
+        open_app(settings, watcher=progress, on_request=progress.request, person=True) as app,
+    ):
+        yield app
+
+
+def _login() -> str:
+    try:
+        return getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+# --- saved reverts ------------------------------------------------------------------------------
+
+
+def save_revert(way: WayBack, order: RevertOrder, file: Path) -> None:
+    """Write a revert down so that exactly it can be applied."""
+    document: dict[str, Any] = {
+        "trueup_plan": 1,
+        "revert": way.run_id,
+        "by": order.decision.by,
+        "reason": order.decision.note,
+        "scope": {"targets": [t.value for t in order.targets], "skus": list(order.skus)},
+        **way.plan.as_json(),
+    }
+    try:
+        file.write_text(json_text.dumps(document, indent=2, ensure_ascii=False), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"the plan cannot be written to {file}: {error.strerror}") from None
+
+
+def saved_revert(file: Path) -> RevertOrder | None:
+    """The revert that a saved plan holds; None for any other plan, or for what is none."""
+    import msgspec
+
+    from trueup.domain.records import TargetName
+    from trueup.ports import Decision
+    from trueup.reconcile.way_back import RevertOrder
+
+    class Scope(msgspec.Struct):
+        targets: list[TargetName]
+        skus: list[str]
+
+    class Saved(msgspec.Struct):
+        revert: str
+        by: str
+        reason: str
+        scope: Scope
+        changes: list[dict[str, Any]]
+
+    try:
+        saved = msgspec.json.decode(file.read_bytes(), type=Saved)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return RevertOrder(
+        saved.revert,
+        Decision(saved.by, saved.reason),
+        tuple(saved.scope.targets),
+        tuple(saved.scope.skus),
+        saved.changes,
+    )
