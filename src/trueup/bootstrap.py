@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from trueup.postgres.lease import PostgresLease
     from trueup.postgres.ledger import PostgresLedger
     from trueup.postgres.past import PostgresPast
+    from trueup.postgres.stored_ids import PostgresRememberedIds
     from trueup.postgres.tokens import PostgresTokenStore
     from trueup.zoho.http import Door
     from trueup.zoho.wire import RequestEvent
@@ -160,6 +161,13 @@ class App:
         from trueup.postgres.past import PostgresPast
 
         return PostgresPast(self.pool)
+
+    @cached_property
+    def ids(self) -> PostgresRememberedIds:
+        """Whose a remote id is, as far as anybody remembers."""
+        from trueup.postgres.stored_ids import PostgresRememberedIds
+
+        return PostgresRememberedIds(self.pool)
 
     @cached_property
     def budget(self) -> PostgresBudget:
@@ -311,6 +319,7 @@ class App:
             requests=lambda: self.door.requests,
             throttles=lambda target: self.throttled[target.value],
             watcher=self.watcher,
+            ids=self.ids,
         )
 
 

@@ -14,6 +14,7 @@ from trueup.ports.limits import (
     TokenStore,
 )
 from trueup.ports.past import Past
+from trueup.ports.remembered import NothingRemembered, RememberedIds
 from trueup.ports.sides import Catalogue, CatalogueEntry, Glance, Target, Written
 
 __all__ = [
@@ -31,7 +32,9 @@ __all__ = [
     "Lease",
     "Ledger",
     "MintedToken",
+    "NothingRemembered",
     "Past",
+    "RememberedIds",
     "Target",
     "TargetUsage",
     "Ticket",
