@@ -189,6 +189,17 @@ class Identity:
             named = self._by_name.get((kind, intent.name.strip().casefold()), [])
             yield [r for r in named if r.remote_id not in intent.namesakes and not r.taken]
 
+    def keeper_of(self, product_id: str, plan: DesiredRecord) -> str | None:
+        """Whose the Billing product is that a plan lies in: a SKU, or empty where only that is
+        known that it is not the plan's own. None when it is, or nobody's yet.
+        """
+        place = (Kind.BILLING_PRODUCT, product_id)
+        holder = self._claimed.kept.get(place) or self._holder.get(place)
+        if holder is not None:
+            return holder.code if holder.code != plan.sku else None
+        own = self._by_slot.get((Kind.BILLING_PRODUCT, Slot.PRODUCT, plan.owner))
+        return "" if own is not None and own.remote_id != product_id else None
+
     def _namesakes(self, record: DesiredRecord) -> frozenset[str]:
         if record.retiring:
             return frozenset()

@@ -1,4 +1,4 @@
-"""Whose a remote id is, as far as anybody remembers: the ledger, and the predecessor's table."""
+"""Whose a remote id is, as far as anybody remembers: the ledger, the predecessor's table."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ class RememberedIds(Protocol):
         """The binding of a remote record, whatever product has it; None when nobody has."""
         ...
 
+    def residents(self, reading: str, products: Collection[str]) -> dict[str, list[str]]:
+        """The ids of the plans on sale that lie in these Billing products, by product's id.
+
+        As they were read under the name of a reading.
+        """
+        ...
+
 
 class NothingRemembered:
     """No predecessor, and no bindings to look up."""
@@ -32,3 +39,8 @@ class NothingRemembered:
     def holder(self, kind: Kind, remote_id: str) -> Binding | None:
         """Nobody."""
         del kind, remote_id
+
+    def residents(self, reading: str, products: Collection[str]) -> dict[str, list[str]]:
+        """None."""
+        del reading, products
+        return {}

@@ -42,3 +42,14 @@ class PostgresRememberedIds:
         with self._pool.connection() as connection:
             row = connection.execute(_SQL["holder"], given).fetchone()
         return None if row is None else to_binding(row)
+
+    def residents(self, reading: str, products: Collection[str]) -> dict[str, list[str]]:
+        """The plans on sale that lie in these Billing products, by product."""
+        found: dict[str, list[str]] = {}
+        if not products:
+            return found
+        given = {"reading": reading, "products": list(products)}
+        with self._pool.connection() as connection:
+            for product, plan in connection.execute(_SQL["residents"], given).fetchall():
+                found.setdefault(product, []).append(plan)
+        return found

@@ -42,3 +42,12 @@ order by owner, kind, slot
 select kind, code, slot, remote_id, owner, sku, applied::text, terms::text
 from trueup.binding
 where kind = %(kind)s and remote_id = %(remote_id)s
+
+-- name: residents
+-- Once in a survey, and only when a Billing product is to go.
+select distinct parent_id, remote_id
+from trueup.observed as seen
+where seen.reading = (select id from trueup.reading where name = %(reading)s)
+  and seen.kind = 'billing_plan' and seen.parent_id = any(%(products)s::text[])
+  and seen.fields -> 'active' is distinct from 'false'::jsonb
+order by parent_id, remote_id
