@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ import msgspec
 from trueup.domain.changes import Action, Change, FieldDelta, Reason
 from trueup.domain.money import Money
 from trueup.domain.offering import Device, Offering
-from trueup.domain.package import OutlineRow, PackageRow
+from trueup.domain.package import DatedPrice, OutlineRow, PackageRow
 from trueup.domain.records import (
     Binding,
     DesiredRecord,
@@ -92,6 +92,16 @@ def a_row(number: int = 1, **columns: Any) -> PackageRow:
         given = {"price": monthly, "base_price_zar": monthly}
         columns = given | {"pricing": {"monthly": monthly, "setup": setup}} | columns
     return msgspec.structs.replace(_ROW, **({"id": an_id(number)} | columns))
+
+
+def a_dated_price(on: str, old: str | None, new: str, published: str = "") -> DatedPrice:
+    """A list price that holds from a local date on."""
+    return DatedPrice(
+        effective_date=date.fromisoformat(on),
+        published_at=datetime.fromisoformat(published) if published else None,
+        old_price=None if old is None else Decimal(old),
+        new_price=Decimal(new),
+    )
 
 
 def outline_of(row: PackageRow) -> OutlineRow:
