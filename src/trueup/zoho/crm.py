@@ -41,6 +41,7 @@ MOST_FIELDS = 50  # zoho-facts §2.7
 # A process that serves for weeks must notice a new field; a run asks once. Seconds.
 SCHEMA_LIFE = 300.0
 _ALWAYS = ("id", "Product_Name", "Product_Code", "Modified_Time")
+_EDITOR = "Modified_By"
 
 Result = Written | RecordError
 
@@ -51,6 +52,11 @@ class CrmTarget:
     `managed` are the fields that we may read and write; those that the organisation lacks are
     never asked for nor sent. `trigger` None leaves out the key, so that all workflows run; an
     empty list runs none (zoho-facts §2.3).
+
+    Listings tell who changed a record last (zoho-facts §2.1), for reports and never to compare.
+    Who that is when we did it ourselves, the answers to our own writes say (zoho-facts §2.4): from
+    then on that user is nobody. Until then a record that we wrote in an earlier process names its
+    user, who may well be another program with the same credentials.
     """
 
     name = TargetName.CRM
@@ -73,6 +79,7 @@ class CrmTarget:
         self._trigger = trigger
         self._schema: Schema | None = None
         self._schema_at = 0.0
+        self._ourselves: set[str] = set()
 
     # --- reading -----------------------------------------------------------------------------
 
@@ -96,7 +103,10 @@ class CrmTarget:
         """Every product of the organisation, active or not."""
         if kind is not Kind.CRM_PRODUCT:
             return
-        params = {"fields": ",".join(self._columns())}
+        columns = self._columns()
+        if len(columns) < MOST_FIELDS:  # a name for reports is not worth a managed field
+            columns.append(_EDITOR)
+        params = {"fields": ",".join(columns)}
         for row in crm_rows(self._door, PRODUCTS, params):
             yield self._record(row)
 
@@ -159,7 +169,13 @@ class CrmTarget:
             fields=read_crm(row, specs, [name for name in self._managed if name in specs]),
             own_id=text(row.get(self._own_id_field)),
             version=text(row.get("Modified_Time")),
+            editor=self._editor(row),
         )
+
+    def _editor(self, row: Mapping[str, Any]) -> str:
+        """The name of who changed a record last, unless that was us."""
+        user, name = crm_answers.user_of(row.get(_EDITOR))
+        return "" if user in self._ourselves else name
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -199,6 +215,7 @@ class CrmTarget:
             return self._one_by_one(changes, error)
         except RecordError as error:
             return [error for _ in changes]
+        self._ourselves |= crm_answers.authors(answer)
         found = crm_answers.results(changes, answer)
         if found is None:
             return self._one_by_one(changes, crm_answers.refusal(answer))

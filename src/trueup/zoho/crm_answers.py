@@ -8,6 +8,7 @@ from typing import Any
 from trueup.domain.changes import Change
 from trueup.domain.errors import LostAnswerError, RecordError, RetryableError, StaleError
 from trueup.ports import Written
+from trueup.zoho.codec import identifier
 from trueup.zoho.http import Answer
 from trueup.zoho.refusals import record_error
 from trueup.zoho.verdict import Ruling, judge_record
@@ -30,6 +31,22 @@ def results(changes: Sequence[Change], answer: Answer) -> list[Result] | None:
         text = f"CRM answered about {len(entries)} of {len(changes)} records"
         return [LostAnswerError(text) for _ in changes]
     return [_result(c, e, answer) for c, e in zip(changes, entries, strict=True)]
+
+
+def authors(answer: Answer) -> frozenset[str]:
+    """The ids of the users as whom records were just written: ourselves (zoho-facts §2.4)."""
+    entries = answer.document.get("data") if isinstance(answer.document, Mapping) else None
+    listed = entries if isinstance(entries, list) else []
+    done = [entry for entry in listed if judge_record(entry).kind is Ruling.OK]
+    users = (user_of(entry["details"].get("Modified_By")) for entry in done)
+    return frozenset(user for user, _ in users if user)
+
+
+def user_of(value: Any) -> tuple[str, str]:
+    """Id and name of a user; both empty where CRM names nobody (zoho-facts §2.1)."""
+    if not isinstance(value, Mapping):
+        return "", ""
+    return identifier(value.get("id")), " ".join(str(value.get("name") or "").split())
 
 
 def _result(change: Change, entry: Any, answer: Answer) -> Result:
