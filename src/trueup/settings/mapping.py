@@ -1,7 +1,8 @@
 """The `[mapping]`, `[catalogue.columns]` and `[catalogue.dated_columns]` sections of `trueup.toml`.
 
 [mapping.crm_product]
-Unit_Price = { policy = "fill" }            # only while it is empty
+Unit_Price = { policy = "report" }          # a person is asked before a hand edit is overwritten
+Product_Category = { policy = "fill" }      # only while it is empty
 Description = { policy = "ignore" }         # somebody else's
 Vendor_Code = "provider"                    # a further field, from a source
 interval_unit = { value = "months" }        # a constant
@@ -111,5 +112,7 @@ def _policy(name: Any, key: str, refuse: Refuse) -> Policy:
     try:
         return Policy(name)
     except ValueError:
-        hint = suggestion(str(name), [p.value for p in Policy])
-        raise refuse(key, f"a policy is enforce, fill or ignore, not {name!r}{hint}") from None
+        known = [policy.value for policy in Policy]
+        hint = suggestion(str(name), known)
+        choice = f"{', '.join(known[:-1])} or {known[-1]}"
+        raise refuse(key, f"a policy is {choice}, not {name!r}{hint}") from None
