@@ -18,7 +18,7 @@ not needed: a plan's code is unique at Zoho (zoho-facts §3.4).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from trueup.domain.records import (
@@ -103,7 +103,10 @@ class Identity:
         self._by_key: dict[RecordKey, Binding] = {}
         self._by_slot: dict[tuple[Kind, Slot, str], Binding] = {}
         self._holder: dict[tuple[Kind, str], RecordKey] = {}
+        self._plans: dict[str, list[str]] = defaultdict(list)
         for binding in bindings:
+            if binding.slot is Slot.PLAN and binding.owner:
+                self._plans[binding.owner].append(binding.remote_id)
             self._by_key[binding.key] = binding
             self._holder[binding.key.kind, binding.remote_id] = binding.key
             if binding.slot in _ONE_PER_OWNER and binding.owner:
@@ -177,21 +180,29 @@ class Identity:
             self._stored = {(s.kind, s.slot, s.owner): s for s in self._ask_stored()}
         return self._stored.get((record.key.kind, record.slot, record.owner))
 
+    def _versions(self, record: DesiredRecord) -> Iterator[RemoteRecord]:
+        for remote_id in self._plans.get(record.owner, ()):
+            if (plan := self._by_id.get((Kind.BILLING_PLAN, remote_id))) is not None:
+                yield plan
+
     def _levels(self, record: DesiredRecord) -> Iterable[list[RemoteRecord]]:
         kind, code = record.key.kind, record.key.code
         yield self._by_own.get((kind, record.owner), []) if record.owner else []
         yield self._by_code.get((kind, code), [])
         if kind is Kind.BILLING_PRODUCT:
             # A product of Billing carries no code: it is the one that the plan of this code is in.
-            parents = {plan.parent_id for plan in self._by_code.get((Kind.BILLING_PLAN, code), [])}
+            # Any version of the product's plan tells, whichever is on sale.
+            plans = [*self._by_code.get((Kind.BILLING_PLAN, code), []), *self._versions(record)]
+            parents = {plan.parent_id for plan in plans}
             yield [p for parent in sorted(parents) if (p := self._by_id.get((kind, parent)))]
         if (intent := self._intents.get(record.key)) is not None:
             named = self._by_name.get((kind, intent.name.strip().casefold()), [])
             yield [r for r in named if r.remote_id not in intent.namesakes and not r.taken]
 
     def keeper_of(self, product_id: str, plan: DesiredRecord) -> str | None:
-        """Whose the Billing product is that a plan lies in: a SKU, or empty where only that is
-        known that it is not the plan's own. None when it is, or nobody's yet.
+        """Whose the Billing product is that a plan lies in, when it is not the plan's own.
+
+        A SKU, or empty where nobody knows whose; None for its own, or nobody's yet.
         """
         place = (Kind.BILLING_PRODUCT, product_id)
         holder = self._claimed.kept.get(place) or self._holder.get(place)

@@ -108,6 +108,16 @@ class Ledger(Protocol):
         """Remember how products stand, with back-off, also in the predecessor's columns."""
         ...
 
+    def release(
+        self,
+        owners: Collection[str],
+        targets: Collection[TargetName] = ...,
+        *,
+        due: bool = True,
+    ) -> int:
+        """Lift back-off and quarantine of offerings; with `due` they are due at once."""
+        ...
+
     def rate_limited(self, owners: Collection[str], target: TargetName, message: str) -> None:
         """A target refused for too many requests while it was the turn of these offerings."""
         ...

@@ -36,7 +36,7 @@ class NothingRemembered:
         del owners
         return []
 
-    def holder(self, kind: Kind, remote_id: str) -> Binding | None:
+    def holder(self, kind: Kind, remote_id: str) -> None:
         """Nobody."""
         del kind, remote_id
 
