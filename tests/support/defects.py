@@ -50,6 +50,8 @@ _OLD = "integration/test_predecessor_database.py::test_"
 _LAWS = "properties/test_planner_laws.py::test_"
 _HERE = "unit/test_predecessor_defects.py::test_"
 _AUTH = "unit/zoho/test_auth.py::test_"
+_DATED = "unit/test_dated_prices.py::test_"
+_DATED_NIGHTS = "integration/test_dated_prices.py::test_"
 
 DEFECTS: tuple[Defect, ...] = (
     # wrong money, wrong data
@@ -65,7 +67,9 @@ DEFECTS: tuple[Defect, ...] = (
     absent(5, "the contract's length ends billing",
            _PROJECT + "a_contract_term_never_ends_billing"),
     absent(6, "a promotion becomes the price for ever",
-           _READING + "a_promotion_never_becomes_the_list_price"),
+           _READING + "a_promotion_never_becomes_the_list_price",
+           _DATED + "a_promotion_is_in_no_request_in_any_state",
+           _DATED_NIGHTS + "a_promotion_is_in_no_request"),
     absent(7, "the wholesale cost is shown as a fee", _READING + "the_cost_column_is_not_even_read",
            _PROJECT + "a_free_installation_keeps_its_item",
            _LAWS + "the_wholesale_cost_never_leaves"),
@@ -81,12 +85,19 @@ DEFECTS: tuple[Defect, ...] = (
            _LEDGER + "a_failure_never_erases_a_link",
            _RUNNING + "a_renamed_product_keeps_its_records_but_gets_a_new_plan"),
     absent(11, "a price change never reaches the target",
-           _DIFF + "three_states_tell_an_edit_from_drift"),
+           _DIFF + "three_states_tell_an_edit_from_drift",
+           _DATED_NIGHTS + "a_dated_price_is_applied_the_night_after_a_missed_one_and_once"),
     absent(12, "a price change is undone by a trigger of the source",
-           _READING + "a_price_in_doubt_is_a_finding_about_money"),
-    later(13, "a change that misses its day is lost", SCHEDULE,
-          _DUE + "a_changed_row_or_mapping_is_due_at_once"),
-    later(14, "jobs run in the wrong order of the day", SCHEDULE),
+           _READING + "a_price_in_doubt_is_a_finding_about_money",
+           _DATED_NIGHTS + "a_catalogue_whose_trigger_takes_the_price_back_does_not_undo_it"),
+    absent(13, "a change that misses its day is lost",
+           _DATED + "a_dated_price_is_applied_once_also_after_missed_nights",
+           _DATED + "any_history_gives_the_price_of_the_last_date",
+           _DATED_NIGHTS + "the_date_is_that_of_the_business",
+           "integration/test_sync_candidates.py::test_a_dated_price_is_a_change_on_its_date_once"),
+    absent(14, "jobs run in the wrong order of the day",
+           _DATED_NIGHTS + "a_price_and_a_name_of_one_day_are_one_plan",
+           _DATED_NIGHTS + "an_evening_run_does_not_hide_what_comes_due_at_midnight"),
     later(15, "old and new customers cannot have different prices", GUARDS),
     absent(16, "the VAT basis is unknown", _READING + "prices_are_sent_in_one_vat_basis",
            _READING + "contradictory_vat_statements_are_a_finding"),
