@@ -27,10 +27,11 @@ from trueup.reconcile.way_back import RevertOrder, WayBack, exactly, way_back
 
 @dataclass(frozen=True, slots=True)
 class RevertReport:
-    """A revert that was carried out, or not, and what it was."""
+    """What became of a revert. One with nothing to do is `idle`: no run was written down."""
 
     report: Report
     way: WayBack
+    idle: bool = False
 
 
 def revert(shop: Workshop, past: Past, order: RevertOrder, brake: Brake) -> RevertReport:
@@ -44,7 +45,7 @@ def revert(shop: Workshop, past: Past, order: RevertOrder, brake: Brake) -> Reve
     except LockedError as error:
         ended = replace(record, state=RunState.ALREADY_RUNNING, finished_at=shop.clock.now())
         report = Report(replace(ended, error=error.message), Plan(), error=error)
-        return RevertReport(report, WayBack(order.run_id, Plan(), Restoration()))
+        return RevertReport(report, WayBack(order.run_id, Plan(), Restoration()), idle=True)
 
 
 class _Reverting:
@@ -73,7 +74,10 @@ class _Reverting:
         self.requests_before = dict(shop.requests())
 
     def go(self) -> RevertReport:
-        """Begin, look, decide, write, end; the ledger hears of the end whatever happens."""
+        """Look, begin, decide, write, end; the ledger hears of the end whatever happens."""
+        self._look()
+        if self.way.restoration.empty and not (self.stale or self.stopped):
+            return RevertReport(Report(self._ended(None), self.way.plan), self.way, idle=True)
         self.shop.ledger.begin(self.record, self.lock.fence)
         error: TrueupError | None = None
         try:
@@ -96,12 +100,14 @@ class _Reverting:
         )
         return RevertReport(report, self.way)
 
-    def _carry_out(self) -> None:
+    def _look(self) -> None:
         self.way = way_back(self.shop, self.past, self.order)
         if self.order.approved is not None:
             self.way = exactly(self.shop, self.way, self.order.approved)
             self.stale = len(self.order.approved) - len(self.way.plan.changes)
         self.stopped.update(self.way.stopped)
+
+    def _carry_out(self) -> None:
         plan, restoration = self.way.plan, self.way.restoration
         self.shop.watcher.planned(plan, len({c.owner or str(c.key) for c in plan.changes}))
         self._decide(plan)
