@@ -38,6 +38,7 @@ _COMMANDS = (
     ("runs", "monitor:runs", _LOOK, "The last runs, or one of them in full."),
     ("history", "monitor:history", _LOOK, "Every change to a product, before and after."),
     ("duplicates", "duplicates:duplicates", _LOOK, "Records that are one thing twice."),
+    ("verify", "verify:verify", _LOOK, "Whether all sides say the same; a report for finance."),
     ("limits", "monitor:limits", _LOOK, "Requests, windows, pauses and the token."),
     ("trends", "monitor:trends", _LOOK, "Runs over time: duration, changes, failures."),
     ("demo", "demo:demo", _SET_UP, "The whole job on an emulator. Needs nothing."),

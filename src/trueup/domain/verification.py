@@ -15,6 +15,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from trueup.domain.errors import TargetStoppedError
 from trueup.domain.records import TargetName
 
 Document: TypeAlias = dict[str, Any]
@@ -117,12 +118,15 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """One look at everything. `unread` says which targets could not be read, and why."""
+    """One look at everything. `unread` says which targets could not be read, and why.
+
+    `spare_devices` counts shared devices that are still on sale though no product includes them.
+    """
 
     at: datetime
     rows: Sequence[Row]
     targets: Sequence[TargetName]
-    unread: Mapping[TargetName, str] = field(default_factory=dict)
+    unread: Mapping[TargetName, TargetStoppedError] = field(default_factory=dict)
     spare_devices: int = 0
 
     @property

@@ -40,7 +40,8 @@ def verify(shop: Workshop, scope: Scope, reading: str) -> Verification:
     watch.decide(seen.drafts, unread)
     watch.decide(watch.others, unread)
     rows = sorted(watch.rows, key=lambda row: row.place)
-    return Verification(seen.started, rows, scope.targets, unread, len(seen.planned_leftovers))
+    spare = len(seen.planned_leftovers)
+    return Verification(seen.started, rows, scope.targets, seen.stopped, spare)
 
 
 @dataclass

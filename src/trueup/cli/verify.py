@@ -1,0 +1,177 @@
+"""`trueup verify`: whether catalogue, CRM and Billing say the same, product by product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+from cyclopts import Parameter
+
+from trueup.cli import output
+from trueup.cli.selectors import Json, Skus, Targets, Verbose, known_skus, targets_of
+from trueup.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from trueup.bootstrap import App
+    from trueup.cli.verify_files import Report
+    from trueup.domain.verification import Verification
+
+_STDOUT = "-"
+
+Everything = Annotated[
+    bool, Parameter(name="--all", negative="", help="Show the products that agree as well.")
+]
+Csv = Annotated[
+    str | None,
+    Parameter(
+        name="--csv",
+        allow_leading_hyphen=True,
+        help="Also write the report as CSV; - prints it, and nothing else.",
+    ),
+]
+Html = Annotated[
+    Path | None, Parameter(name="--html", help="Also write a page to print, for finance.")
+]
+Check = Annotated[
+    Path | None,
+    Parameter(name="--check", help="Only tell whether this report is still as it was written."),
+]
+NoRecord = Annotated[
+    bool,
+    Parameter(name="--no-record", negative="", help="Leave the chain of reports as it is."),
+]
+
+
+def verify(
+    *,
+    target: Targets = None,
+    sku: Skus = None,
+    everything: Everything = False,
+    csv: Csv = None,
+    html: Html = None,
+    check: Check = None,
+    no_record: NoRecord = False,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> int:
+    """Say whether catalogue, CRM and Billing say the same, product by product.
+
+    Reads everything, whatever was verified when: price, on sale or not,
+    plan, items and every other managed field. Writes to no target. Each
+    whole report carries a digest of its rows and of the report before it,
+    and is written into a chain; --check tells whether a JSON, CSV or HTML
+    report is still what was written. With --sku or --target it is not.
+
+    Ends with 0 when all products say the same, with 1 otherwise.
+
+    For example:
+      trueup verify
+      trueup verify --html prices.html --csv prices.csv
+      trueup verify --check prices.html
+    """
+    if check is not None:
+        if csv or html or sku or target:
+            raise UsageError("--check looks at a file alone", f"`trueup verify --check {check}`")
+        from trueup.cli.verify_check import check_file
+
+        return check_file(check, json=json)
+    if csv and csv.startswith("--"):
+        raise UsageError(f"--csv wants a file, not {csv}", "`trueup verify --csv FILE`")
+    if json and csv == _STDOUT:
+        raise UsageError("--json and --csv - both want stdout", "give --csv a file")
+    for file in (csv if csv != _STDOUT else None, html):
+        _require_place(file)
+    with _app(quiet=json, verbose=verbose) as app:
+        report = _report(app, target, sku, record=not (no_record or sku or target))
+    return _conclude(report, everything=everything, csv=csv, html=html, json=json)
+
+
+def _report(app: App, target: Targets, sku: Skus, *, record: bool) -> Report:
+    """Verify, and put what was found into the chain."""
+    import secrets
+    from zoneinfo import ZoneInfo
+
+    from trueup.cli.verify_files import Report
+    from trueup.domain.verification import Link
+    from trueup.postgres.verifications import append
+    from trueup.reconcile.scope import Scope
+    from trueup.reconcile.verifying import verify as look
+
+    scope = Scope(targets_of(target), known_skus(app, sku))
+    found = look(app.workshop(), scope, f"verify-{secrets.token_hex(6)}")
+    head = found.head()
+    if record:
+        with app.pool.connection() as connection:
+            link = append(connection, head)
+    else:
+        link = Link(head, "", head.hash_after(""))
+    return Report(found, link, scope.skus, ZoneInfo(app.settings.timezone))
+
+
+def _conclude(
+    report: Report, *, everything: bool, csv: str | None, html: Path | None, json: bool
+) -> int:
+    import sys
+
+    from trueup.cli.verify_files import report_as_json, write_csv
+    from trueup.cli.verify_html import page
+    from trueup.cli.verify_table import show
+
+    if html is not None:
+        _write(html, lambda file: file.write(page(report)))
+    if csv == _STDOUT:
+        write_csv(report, sys.stdout)
+    elif csv is not None:
+        # Spreadsheets take text for UTF-8 only with the mark in front.
+        _write(Path(csv), lambda file: write_csv(report, file), mark=True)
+    if json:
+        output.print_json(report_as_json(report))
+    elif csv != _STDOUT:
+        show(report, everything=everything)
+        for file in filter(None, (csv, html)):
+            output.say(f"written to {file}; `trueup verify --check {file}` checks it", "cyan")
+    return _exit_code(report.found)
+
+
+def _exit_code(found: Verification) -> int:
+    """1 where anything differs; what keeps a target from being read may say more."""
+    if not found.unread:
+        return 0 if found.whole else 1
+    error = max(found.unread.values(), key=lambda error: error.exit_code)
+    output.complain(error.message, error.remedy)
+    return error.exit_code
+
+
+def _require_place(file: str | Path | None) -> None:
+    """A report that is in the chain should not be lost for want of a folder."""
+    if file is not None and (Path(file).is_dir() or not Path(file).parent.is_dir()):
+        raise UsageError(
+            f"there is no place for a file {file}", "name a file in a folder that is there"
+        )
+
+
+def _write(file: Path, write: Callable[[TextIO], object], *, mark: bool = False) -> None:
+    try:
+        with file.open("w", encoding="utf-8-sig" if mark else "utf-8", newline="") as opened:
+            write(opened)
+    except OSError as error:
+        raise UsageError(f"the report cannot be written to {file}: {error.strerror}") from None
+
+
+@contextmanager
+def _app(*, quiet: bool, verbose: bool) -> Iterator[App]:
+    from trueup import logs
+    from trueup.bootstrap import open_app, require_credentials
+    from trueup.cli.progress import watching
+    from trueup.settings import load
+
+    logs.set_up(verbose=verbose)
+    settings = load()
+    require_credentials(settings)
+    with (
+        watching(settings, quiet=quiet, verbose=verbose) as progress,
+        open_app(settings, watcher=progress, on_request=progress.request, person=True) as app,
+    ):
+        yield app
