@@ -105,6 +105,8 @@ def test_one_run_as_json(env: Mapping[str, str], fence: Fence) -> None:
         "remote_id": "7001",
         "error_code": None,
         "detail": None,
+        "actor": None,
+        "editor": None,
     }
     assert (refused["status"], refused["error_code"]) == ("rejected", "2006")
 

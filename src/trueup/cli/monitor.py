@@ -46,20 +46,22 @@ def errors(*, target: Targets = None, limit: Limit = _MOST, json: Json = False) 
     """What fails and why, since when, when it is tried again, and what a person can do.
 
     A second part lists rows that are held (their money cannot be trusted) or refused (their SKU
-    or text cannot be sent): they wait for a correction in the catalogue.
+    or text cannot be sent): they wait for a correction in the catalogue, or for a person's yes or
+    no (`trueup held`).
 
     For example:
       trueup errors
       trueup errors --target billing --limit 10
     """
     from trueup.domain.states import Standing
-    from trueup.postgres import reports
+    from trueup.postgres import attention, reports
 
     places = targets_of(target)
     waiting = (Standing.HELD, Standing.SKIPPED)
     with open_desk() as desk:
         counts = reports.trouble_counts(desk.connection, places)
         failing = reports.troubled_products(desk.connection, targets=places, limit=limit)
+        guarded = attention.held_by_guards(desk.connection)
         others = reports.troubled_products(desk.connection, waiting, targets=places, limit=limit)
     total = counts[Standing.HELD] + counts[Standing.SKIPPED]
     if json:
@@ -80,6 +82,8 @@ def errors(*, target: Targets = None, limit: Limit = _MOST, json: Json = False) 
         return
     _show_failing(failing, counts[Standing.FAILED], desk.time)
     _show_waiting(others, total, desk.time)
+    if guarded:
+        output.say("→ `trueup held` shows what waits for a decision, and how to decide", "cyan")
 
 
 def _remedy(trouble: TroubledProduct) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trueup.postgres.reports import PastChange
 
 _SHOWN = 60  # changes written out on a terminal; a pipe gets all
-_STYLES = {"applied": "green", "rejected": "red", "failed": "red"}
+_STYLES = {"applied": "green", "rejected": "red", "failed": "red", "held": "magenta"}
 
 
 def history(
@@ -53,7 +53,7 @@ def history(
 
 
 def change_as_json(change: PastChange, time: BusinessTime) -> dict[str, Any]:
-    """One change that was tried; `deltas` is {"field": [before, after]}."""
+    """One change that was tried or held; `deltas` is {"field": [before, after]}."""
     from trueup.domain.plan import value_as_json
 
     return {
@@ -73,6 +73,8 @@ def change_as_json(change: PastChange, time: BusinessTime) -> dict[str, Any]:
         "remote_id": change.remote_id or None,
         "error_code": change.error_code or None,
         "detail": change.detail or None,
+        "actor": change.actor or None,
+        "editor": change.editor or None,
     }
 
 
@@ -84,7 +86,7 @@ def show_changes(changes: Iterable[PastChange], time: BusinessTime) -> list[Past
     output.heading("Changes")
     for change in changes:
         shown += 1
-        if change.status.is_failure:
+        if change.failed:
             failures.append(change)
         if most is None or shown <= most:
             show_change(change, time)
@@ -103,7 +105,7 @@ def show_change(change: PastChange, time: BusinessTime, *, run: bool = False) ->
     words = [
         time.at(change.at),
         f"{SIGNS[change.action]} {change.key} {change.action.value} ({change.reason.value})",
-        change.status.value,
+        f"{change.status.value} by {change.actor}" if change.actor else change.status.value,
         *([f"id {change.remote_id}"] if change.remote_id else []),
         *([f"run {change.run_id}"] if run else []),
     ]
@@ -111,10 +113,12 @@ def show_change(change: PastChange, time: BusinessTime, *, run: bool = False) ->
     for name, delta in change.deltas.items():
         before = "" if change.action is Action.CREATE else f"{explain_value(delta.before)} -> "
         output.say(f"    {name}  {before}{explain_value(delta.after)}")
+    if change.editor:
+        output.say(f"    last changed at Zoho by {change.editor}")
     if why := why_it_failed(change):
-        output.say(f"    why  {why}", "red")
+        output.say(f"    why  {why}", "red" if change.failed else "")
 
 
 def why_it_failed(change: PastChange) -> str:
-    """The target's code and its words, or what kept us from trying."""
+    """The target's code and its words, what kept us from trying, or what a person said."""
     return " ".join(part for part in (change.error_code, change.detail) if part)

@@ -70,13 +70,14 @@ def show_run(
     from trueup.postgres import reports
 
     with open_desk() as desk:
-        run = _find(desk, run_id)
+        run = find_run(desk, run_id)
         changes = reports.outcomes(desk.connection, run.run_id)
         if json:
             listed = [change_as_json(change, desk.time) for change in changes]
             output.print_json({**run_as_json(run, desk.time), "changes": listed})
             return
         _show_summary(run, desk.time)
+        _show_guards(desk, run)
         failures = show_changes(changes, desk.time)
     if failures:
         output.heading(f"Failed ({len(failures):,})")
@@ -96,6 +97,7 @@ def run_as_json(run: Run, time: BusinessTime) -> dict[str, Any]:
         "fingerprint": run.fingerprint,
         "summary": _in_order(run.summary, tuple(Tally().as_summary())),
         "requests": _in_order(run.requests, COUNTED),
+        "violations": list(run.violations),
         "error": run.error,
         "resumes": run.resumes or None,
     }
@@ -161,7 +163,7 @@ def _show_durations(found: Sequence[Run]) -> None:
     )
 
 
-def _find(desk: Desk, run_id: str) -> Run:
+def find_run(desk: Desk, run_id: str) -> Run:
     """The run with this id or beginning; raises `UsageError` that suggests others."""
     from trueup.postgres import reports
 
@@ -196,6 +198,21 @@ def _show_summary(run: Run, time: BusinessTime) -> None:
         output.heading("Counts")
         summary = _in_order(run.summary, tuple(Tally().as_summary()))
         output.facts({_spaced(name): number for name, number in summary.items()})
+
+
+def _show_guards(desk: Desk, run: Run) -> None:
+    """The guards that the run broke, and what became of what they held."""
+    from trueup.cli.planning import show_violations
+    from trueup.domain.waiting import HeldState
+    from trueup.postgres.decisions import PostgresDecisions
+
+    if not run.violations:
+        return
+    show_violations(run.violations, run.run_id)
+    of_run = PostgresDecisions(desk.app.pool).of_run(run.run_id)
+    counts = {state: sum(1 for one in of_run if one.state is state) for state in HeldState}
+    told = ", ".join(f"{number:,} {state.value}" for state, number in counts.items() if number)
+    output.say(f"by now: {told or 'nothing of it waits'}", "bold")
 
 
 def _in_order(counts: Mapping[str, int], names: Sequence[str]) -> dict[str, int]:

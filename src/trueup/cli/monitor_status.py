@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from trueup.domain.states import Standing
 
 if TYPE_CHECKING:
     from trueup.cli.reading import BusinessTime, Desk
+    from trueup.domain.guards import Rule
     from trueup.postgres.attention import HeldReason, Pause, Writer
     from trueup.postgres.reports import Overview
 
@@ -70,6 +71,7 @@ def gather(desk: Desk) -> Status:
         *_setting_notes(desk),
         *_run_notes(overview, writer),
         *(_pause_note(pause, desk.time) for pause in paused),
+        *_guard_notes(attention.held_by_guards(connection)),
         *(_held_note(reason) for reason in held),
         *_product_notes(overview, refused),
     )
@@ -108,6 +110,14 @@ def _pause_note(pause: Pause, time: BusinessTime) -> Attention:
         said = f"{pause.why}; no token is asked for {why}"
         return Attention("token cooldown", said, "`trueup limits`")
     return Attention("paused", f"{pause.target} is left alone {why}", "`trueup limits`")
+
+
+def _guard_notes(held: Mapping[Rule, int]) -> Iterator[Attention]:
+    from trueup.planner.explain import RULES
+
+    for rule, products in held.items():
+        why = f"{RULES[rule]} ({rule.value})"
+        yield Attention("wait for a decision", why, "`trueup held` shows it", products)
 
 
 def _held_note(reason: HeldReason) -> Attention:

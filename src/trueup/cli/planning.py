@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json as json_text
 import secrets
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,10 @@ import msgspec
 from trueup.cli import output
 from trueup.domain.changes import Action, Reason
 from trueup.domain.errors import TargetStoppedError, UsageError
-from trueup.domain.plan import Plan, count_actions
+from trueup.domain.guards import Rule
+from trueup.domain.plan import Plan, count_actions, violation_as_json
 from trueup.domain.records import Kind, TargetName
-from trueup.planner.explain import explain_change, explain_finding
+from trueup.planner.explain import explain_change, explain_finding, explain_violation
 from trueup.planner.order import choose
 
 if TYPE_CHECKING:
@@ -77,17 +79,47 @@ def show_plan(plan: Plan, *, findings: bool = True, whole: bool = True) -> None:
             output.say(explain_finding(finding), "magenta" if finding.held else "yellow")
     if plan.changes:
         output.heading("Changes")
+    held = {id(one.change): one.rules for one in plan.held}
     shown = plan.changes[:_SHOWN] if output.on_terminal() else plan.changes
     for change in shown:
-        first, *rest = explain_change(change)
-        output.say(first, _COLOURS[change.action])
+        rules = held.get(id(change), ())
+        first, *rest = explain_change(change, rules)
+        output.say(first, "magenta" if rules else _COLOURS[change.action])
         for line in rest:
             output.say(line, "dim" if change.action is Action.CREATE else "")
     if len(shown) < len(plan.changes):
         output.say(
             f"… and {len(plan.changes) - len(shown)} more; --out FILE or a pipe shows all", "dim"
         )
+    show_violations([violation_as_json(one) for one in plan.violations])
     _show_counts(plan, whole=whole)
+
+
+def show_violations(violations: Sequence[Mapping[str, Any]], run_id: str = "") -> None:
+    """The guards that were broken, each with what to do: decide on the run, or let a plan pass."""
+    if not violations:
+        return
+    output.heading("Held for a person")
+    for one in violations:
+        first, *rest = explain_violation(one)
+        output.say(first, "magenta")
+        for line in rest:
+            output.say(line)
+        output.say(f"    → {_decision(one, run_id)}", "cyan")
+
+
+def _decision(violation: Mapping[str, Any], run_id: str) -> str:
+    rule, sku = violation["rule"], next(iter(violation["skus"]), "SKU")
+    if rule == Rule.REJECTED:
+        run = run_id or "RUN"
+        return (
+            f"nobody is asked again; `trueup approve {run} --sku {shlex.quote(sku)}` takes it back"
+        )
+    if run_id:
+        return (
+            f"`trueup approve {run_id} --guard {rule}` or `trueup reject {run_id} --guard {rule}`"
+        )
+    return f"a run holds this; `trueup run --approve {violation['fingerprint']}` lets it pass"
 
 
 _COLOURS = {
@@ -125,12 +157,19 @@ def _show_counts(plan: Plan, *, whole: bool) -> None:
         {
             "products compared": plan.looked,
             "need nothing": plan.unchanged,
+            **({"wait for a person": _count_held(plan)} if plan.held else {}),
             "held or refused": f"{held} held, {refused} refused" if held or refused else "none",
             "estimate": f"{plan.estimate.requests} requests, {output.lasted(plan.estimate.seconds)}"
             " at the rate limit",
             "fingerprint": plan.fingerprint,
         }
     )
+
+
+def _count_held(plan: Plan) -> str:
+    asks = sum(1 for one in plan.held if not one.rejected)
+    rejected = len(plan.held) - asks
+    return f"{asks} changes" + (f", {rejected} more were rejected" if rejected else "")
 
 
 def save_plan(plan: Plan, scope: Scope, file: Path) -> None:

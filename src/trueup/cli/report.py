@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from trueup.cli import output
+from trueup.cli.planning import show_violations
 from trueup.domain.errors import TrueupError
+from trueup.domain.guards import Rule
 from trueup.domain.records import TargetName
-from trueup.domain.runs import ProductResult, ProductStatus, RunState, Tally, Verdict
+from trueup.domain.runs import ProductResult, ProductStatus, RunState, Tally, Trigger, Verdict
 from trueup.reconcile.running import REQUEST_COUNTS, Report
 
 EXIT_CODES = {
@@ -48,6 +50,7 @@ def report_as_json(report: Report) -> dict[str, Any]:
         "summary": Tally().as_summary() | dict(run.summary),
         "requests": dict.fromkeys(REQUEST_COUNTS, 0) | dict(run.requests),
         "duration_ms": run.duration_ms,
+        "violations": list(run.violations),
         "stale": report.stale,
         "error": run.error,
         "results": [_result(result) for result in report.results],
@@ -67,6 +70,7 @@ def show_report(report: Report) -> None:
     """The summary of a run: the verdict, what was not done and why, the counts."""
     run = report.run
     _show_troubles(report)
+    show_violations(run.violations, run.run_id)
     output.heading(f"Run {run.run_id}")
     words, style = _WORDS[run.state]
     if run.state is RunState.SUCCEEDED and not run.summary.get("totalCandidates"):
@@ -95,9 +99,8 @@ def show_report(report: Report) -> None:
         }
     )
     if report.stale:
-        output.say(
-            f"{report.stale} changes of the saved plan were stale and were not made", "yellow"
-        )
+        of = "approved changes" if run.trigger is Trigger.APPROVAL else "changes of the saved plan"
+        output.say(f"{report.stale} {of} were stale and were not made", "yellow")
     for hint in _hints(report):
         output.say(f"→ {hint}", "cyan")
 
@@ -145,6 +148,8 @@ def _hints(report: Report) -> list[str]:
         hints.append(f"{summary['deferred']} products are left for the next run: `trueup run`")
     if report.run.state in (RunState.PARTIAL, RunState.FAILED):
         hints.append(f"`trueup errors` lists what failed; `trueup runs show {report.run.run_id}`")
-    if summary.get("held"):
+    if any(one["rule"] != Rule.REJECTED for one in report.run.violations):
+        hints.append("`trueup held` shows all that waits for a decision")
+    if any(finding.held for finding in report.plan.findings):
         hints.append("held rows need a mend in the catalogue: `trueup errors`")
     return hints

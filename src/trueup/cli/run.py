@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from trueup.cli import output
+from trueup.cli.asking import By, Why
+from trueup.cli.job import carry_out, conclude, due_or_named, job_app
 from trueup.cli.selectors import (
     Json,
     Limit,
@@ -25,14 +25,6 @@ from trueup.cli.selectors import (
 from trueup.domain.errors import UsageError
 from trueup.domain.runs import Trigger
 from trueup.planner.due import Look
-
-if TYPE_CHECKING:
-    from trueup.bootstrap import App
-    from trueup.cli.planning import Drawn
-    from trueup.reconcile.orders import Order
-    from trueup.reconcile.running import Report
-    from trueup.reconcile.scope import Scope
-    from trueup.settings import Settings
 
 _BACKFILL_BATCH = 100
 
@@ -75,14 +67,14 @@ def plan(
       trueup plan --target billing --sku FIB-100
       trueup plan --out tonight.json && trueup run --plan tonight.json
     """
-    with _app(json=json, verbose=verbose) as app:
+    with job_app(json=json, verbose=verbose) as app:
         from trueup.cli.planning import draw, save_plan
 
-        scope = _due_or_named(app, target, sku)
+        scope = due_or_named(app, target, sku)
         drawn = draw(app, scope, max_products=max_products, trust_smaller=accept_smaller)
         if out is not None:
             save_plan(drawn.plan, scope, out)
-    code = _conclude(drawn, json=json)
+    code = conclude(drawn, json=json)
     if out is not None and not json:
         output.say(f"saved to {out}; apply exactly this with `trueup run --plan {out}`")
     return code
@@ -98,6 +90,16 @@ def run(
         Path | None,
         Parameter(name="--plan", help="Apply exactly this saved plan; what moved since is stale."),
     ] = None,
+    approve: Annotated[
+        str | None,
+        Parameter(
+            name="--approve",
+            help="Let pass what is held: the fingerprint of a plan, of one of its guards, or of one"
+            " change.",
+        ),
+    ] = None,
+    by: By = None,
+    reason: Why = "",
     deadline: Deadline = None,
     accept_smaller: Smaller = False,
     json: Json = False,
@@ -106,14 +108,20 @@ def run(
     """Plan and apply: bring CRM and Billing into agreement with the catalogue.
 
     Looks at what is due and writes only what differs, each outcome durable
-    before the next request. Ctrl-C stops cleanly; the next run continues.
+    before the next request. What a guard holds waits for `trueup approve`.
+    Ctrl-C stops cleanly; the next run continues.
 
     For example:
       trueup run
       trueup run --max-products 20 --target crm
       trueup run --plan tonight.json --json
+      trueup run --approve 5f1c02ab93d24e51 --by "Ann Example"
     """
+    if approve is None and (by is not None or reason):
+        raise UsageError("--by and --reason say who approves, and why", "give --approve too")
     if dry_run:
+        if approve is not None:
+            raise UsageError("--dry-run applies nothing, so that there is nothing to approve")
         return plan(
             target=target,
             sku=sku,
@@ -129,19 +137,23 @@ def run(
             return apply_revert(undoing, json=json, verbose=verbose)
     # Where nobody sits there, a scheduler asks: what is kept for people is not for it.
     person = output.on_terminal(error=True)
-    with _app(
+    with job_app(
         json=json, verbose=verbose, deadline=deadline, max_products=max_products, person=person
     ) as app:
+        from trueup.cli.asking import approval
         from trueup.cli.planning import read_plan
-        from trueup.reconcile.orders import Order
+        from trueup.reconcile.orders import Approval, Order
 
-        scope = _due_or_named(app, target, sku)
+        scope = due_or_named(app, target, sku)
         saved = None
         if plan_file is not None:
             scope, saved = read_plan(plan_file, scope)
         order = Order(scope, Trigger.CLI, saved, trust_smaller=accept_smaller)
-        report = _carry_out(app, order)
-    return _conclude(report, json=json)
+        if approve is not None:
+            decision = approval(app, by, reason)
+            order = replace(order, approval=Approval(approve.strip(), decision))
+        report = carry_out(app, order)
+    return conclude(report, json=json)
 
 
 def drift(
@@ -162,15 +174,15 @@ def drift(
       trueup drift
       trueup drift --target billing --repair
     """
-    with _app(json=json, verbose=verbose) as app:
+    with job_app(json=json, verbose=verbose) as app:
         from trueup.cli.planning import draw
         from trueup.reconcile.orders import Order
         from trueup.reconcile.scope import Scope
 
         scope = Scope(targets_of(target), known_skus(app, sku), look=Look.EVERYTHING)
         order = Order(scope, Trigger.REPAIR, bounded=False)
-        result = _carry_out(app, order) if repair else draw(app, scope)
-    code = _conclude(result, json=json)
+        result = carry_out(app, order) if repair else draw(app, scope)
+    code = conclude(result, json=json)
     if repair or code or result.plan.empty:
         return code
     if not json:
@@ -201,7 +213,7 @@ def backfill(
       trueup backfill all --dry-run
       trueup backfill billing --status failed --limit 500
     """
-    with _app(json=json, verbose=verbose, deadline=deadline, batch=_BACKFILL_BATCH) as app:
+    with job_app(json=json, verbose=verbose, deadline=deadline, batch=_BACKFILL_BATCH) as app:
         from trueup.cli.planning import draw
         from trueup.domain.states import Standing
         from trueup.reconcile.orders import Order
@@ -211,8 +223,8 @@ def backfill(
         standing = Standing(status) if status else None
         scope = Scope(targets_of(words), look=Look.ALL, standing=standing, limit=limit)
         order = Order(scope, Trigger.BACKFILL, bounded=False)
-        result = draw(app, scope) if dry_run else _carry_out(app, order)
-    return _conclude(result, json=json)
+        result = draw(app, scope) if dry_run else carry_out(app, order)
+    return conclude(result, json=json)
 
 
 def resync(
@@ -234,7 +246,7 @@ def resync(
     """
     if not skus:
         raise UsageError("name at least one SKU", "`trueup resync FIB-100`")
-    with _app(json=json, verbose=verbose) as app:
+    with job_app(json=json, verbose=verbose) as app:
         from trueup.reconcile.orders import Order
         from trueup.reconcile.scope import Scope
 
@@ -244,107 +256,11 @@ def resync(
         report = None
         if not queue:
             scope = Scope(targets, asked, look=Look.EVERYTHING)
-            report = _carry_out(app, Order(scope, Trigger.RESYNC, bounded=False))
+            report = carry_out(app, Order(scope, Trigger.RESYNC, bounded=False))
     if report is not None:
-        return _conclude(report, json=json)
+        return conclude(report, json=json)
     if json:
         output.print_json({"queued": list(asked), "targets": [t.value for t in targets]})
     else:
         output.say(f"{len(asked)} products are due at the next run")
     return 0
-
-
-def _carry_out(app: App, order: Order) -> Report:
-    """Run, stoppable by Ctrl-C."""
-    from trueup.cli.progress import Progress
-    from trueup.cli.stopping import stoppable
-    from trueup.reconcile.applying import Brake
-    from trueup.reconcile.running import run as carry_out
-
-    brake, display = Brake(), app.watcher
-    tell = display.troubles.append if isinstance(display, Progress) else display.phase
-    app.clock.stopped = brake.pulled
-    with stoppable(brake, tell):
-        return carry_out(app.workshop(), order, brake)
-
-
-def _due_or_named(app: App, target: Targets, sku: Skus) -> Scope:
-    """What is due; or the products that somebody named, whenever they were looked at."""
-    from trueup.reconcile.scope import Scope
-
-    skus = known_skus(app, sku)
-    return Scope(targets_of(target), skus, look=Look.ALL if skus else Look.DUE)
-
-
-def _conclude(result: Report | Drawn, *, json: bool) -> int:
-    """Show a finished run or a plan; returns the exit code. The progress display is gone by now.
-
-    A plan for which a target could not be read is shown as far as it goes, with why.
-    """
-    from trueup.cli.planning import Drawn
-    from trueup.cli.report import exit_code
-
-    # That nobody reads on changes nothing about how it went.
-    with suppress(BrokenPipeError):
-        _show(result, json=json)
-    if not isinstance(result, Drawn):
-        return exit_code(result)
-    if result.trouble is None:
-        return 0
-    output.complain(result.trouble.message, result.trouble.remedy)
-    return result.trouble.exit_code
-
-
-def _show(result: Report | Drawn, *, json: bool) -> None:
-    from trueup.cli.planning import Drawn, drawn_as_json, show_plan
-    from trueup.cli.report import report_as_json, show_report
-
-    if isinstance(result, Drawn):
-        if json:
-            output.print_json(drawn_as_json(result))
-        else:
-            show_plan(result.plan, whole=result.trouble is None)
-    else:
-        output.print_json(report_as_json(result)) if json else show_report(result)
-
-
-@contextmanager
-def _app(
-    *,
-    json: bool,
-    verbose: bool,
-    deadline: str | None = None,
-    max_products: int | None = None,
-    batch: int | None = None,
-    person: bool = True,
-) -> Iterator[App]:
-    """The app of a command of the job, watched."""
-    from trueup import logs
-    from trueup.bootstrap import open_app, require_credentials
-    from trueup.cli.progress import watching
-    from trueup.settings import load
-
-    logs.set_up(verbose=verbose)
-    settings = load()
-    require_credentials(settings)
-    settings = _adjusted(settings, deadline, max_products, batch)
-    with (
-        watching(settings, quiet=json, verbose=verbose) as progress,
-        open_app(settings, watcher=progress, on_request=progress.request, person=person) as app,
-    ):
-        yield app
-
-
-def _adjusted(
-    settings: Settings, deadline: str | None, max_products: int | None, batch: int | None
-) -> Settings:
-    from trueup.settings.values import duration
-
-    if deadline is not None:
-        try:
-            settings = replace(settings, run_deadline=duration(deadline))
-        except ValueError as error:
-            raise UsageError(f"--deadline: expected {error}, not {deadline!r}") from None
-    if max_products is not None:
-        settings = replace(settings, max_products=max_products)
-    return replace(settings, batch_size=batch) if batch is not None else settings

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -78,13 +77,6 @@ class Waiting:
             return None
         before, after = self.deltas[name]
         return who_moved(name, before, after, self.applied)
-
-    def share(self, name: str) -> Decimal | None:
-        """How far an amount moves, as a fraction of what is there; None for anything else."""
-        before, after = self.deltas[name]
-        if not isinstance(before, Decimal) or not isinstance(after, Decimal) or before <= 0:
-            return None
-        return (after - before) / before
 
     def as_json(self) -> dict[str, Any]:
         """The change as plans show it, with its own fingerprint: exactly this may be applied."""

@@ -2,28 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
 
-from trueup.domain.changes import Action, Change, Finding
+from trueup.domain.changes import Action, Change, FieldDelta, Finding
+from trueup.domain.guards import Rule
 from trueup.domain.plan import value_as_json
 from trueup.domain.records import FieldValue
+from trueup.domain.threeway import Moved
+from trueup.planner.division import percent
 
 SIGNS = {Action.CREATE: "+", Action.ADOPT: "=", Action.UPDATE: "~", Action.RETIRE: "-"}
+SIDES = {
+    Moved.OURS: "our change",
+    Moved.THEIRS: "their edit",
+    Moved.BOTH: "both sides moved",
+    Moved.UNKNOWN: "never written by us",
+}
+RULES = {
+    Rule.NO_PRICE: "a price would be zero, negative or missing",
+    Rule.PRICE_FALL: "a price falls too far",
+    Rule.PRICE_RISE: "a price rises too far",
+    Rule.MASS_CREATE: "too many would be created at once",
+    Rule.MASS_REPRICE: "too many would be re-priced at once",
+    Rule.MASS_RETIRE: "too many would be retired at once",
+    Rule.TAKEOVER: "records that Trueup has never written would be changed",
+    Rule.HAND_EDIT: "somebody edited a field that is only reported",
+    Rule.SECOND_WRITER: "somebody changes a field back again and again",
+    Rule.PRICE_STRATEGY: "price changes in Billing wait for a person",
+    Rule.REJECTED: "a person said no",
+}
 _LONGEST = 60
 
 
-def explain_change(change: Change) -> Iterator[str]:
-    """One line that says what and why, then one line a field: before -> after.
+def explain_change(change: Change, rules: Sequence[Rule] = ()) -> Iterator[str]:
+    """One line that says what and why, then one line a field: before -> after, and who moved.
 
-    `~ billing_plan/FIB-100 update (drifted)` and `    recurring_price  899.00 -> 949.00`.
+    `~ billing_plan/FIB-100 update (edited)  [held: price_fall]` and
+    `    recurring_price  899.00 -> 449.00  (-50.06 %, our change)`.
     """
-    yield f"{SIGNS[change.action]} {change.key} {change.action.value} ({change.reason.value})"
+    held = f"  [held: {', '.join(rule.value for rule in rules)}]" if rules else ""
+    yield f"{SIGNS[change.action]} {change.key} {change.action.value} ({change.reason.value}){held}"
     for name, delta in change.deltas.items():
-        after = explain_value(delta.after)
-        if change.action is Action.CREATE:
-            yield f"    {name}  {after}"
-        else:
-            yield f"    {name}  {explain_value(delta.before)} -> {after}"
+        yield explain_delta(name, delta, change.moved(name), new=change.action is Action.CREATE)
+
+
+def explain_delta(name: str, delta: FieldDelta, moved: Moved | None, *, new: bool = False) -> str:
+    """One field: before -> after, by how much where it is an amount, and which side moved."""
+    after = explain_value(delta.after)
+    if new:
+        return f"    {name}  {after}"
+    share = share_of(delta)
+    more = [
+        *([f"{'+' if share > 0 else ''}{percent(share)}"] if share else []),
+        *([SIDES[moved]] if moved is not None else []),
+    ]
+    told = f"  ({', '.join(more)})" if more else ""
+    return f"    {name}  {explain_value(delta.before)} -> {after}{told}"
+
+
+def share_of(delta: FieldDelta) -> Decimal | None:
+    """How far an amount moves, as a fraction of what is there; None for anything else."""
+    before, after = delta
+    if not isinstance(before, Decimal) or not isinstance(after, Decimal) or before <= 0:
+        return None
+    return (after - before) / before
+
+
+def explain_violation(violation: Mapping[str, Any]) -> Iterator[str]:
+    """A broken guard, from its JSON: the rule in words, then measure, limit and setting, products.
+
+    `price_fall at billing: a price falls too far`
+    """
+    rule = Rule(violation["rule"])
+    yield f"{rule.value} at {violation['target']}: {RULES[rule]}"
+    limit = f"limit {violation['limit']}" if violation["limit"] != "none" else "no limit"
+    setting = f", set by {violation['setting']}" if violation["setting"] else ""
+    yield f"    {violation['measure']} ({limit}{setting})"
+    skus, products = violation["skus"], violation["products"]
+    more = f" and {products - len(skus)} more" if products > len(skus) else ""
+    noun = "product" if products == 1 else "products"
+    yield f"    {products} {noun}, {violation['changes']} changes: {', '.join(skus)}{more}"
+    yield f"    fingerprint {violation['fingerprint']}"
 
 
 def explain_finding(finding: Finding) -> str:

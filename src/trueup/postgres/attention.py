@@ -10,6 +10,7 @@ from typing import Final
 from psycopg import Connection, ProgrammingError
 from psycopg.sql import SQL
 
+from trueup.domain.guards import Rule
 from trueup.domain.records import TargetName
 from trueup.postgres.catalogue_source import CatalogueSource
 from trueup.postgres.queries import load_queries
@@ -71,9 +72,14 @@ def never_compared(connection: Connection, source: CatalogueSource) -> int:
 
 
 def held_reasons(connection: Connection, *, limit: int = 5) -> list[HeldReason]:
-    """Why products are held, the most frequent reason first."""
+    """Why rows are held, the most frequent reason first; not what waits for a decision."""
     rows = connection.execute(_SQL["reasons"], {"limit": limit})
     return [HeldReason(tuple(TargetName(t) for t in targets), *rest) for targets, *rest in rows]
+
+
+def held_by_guards(connection: Connection) -> dict[Rule, int]:
+    """How many products wait for a decision, by the first guard that holds them."""
+    return {Rule(rule): n for rule, n in connection.execute(_SQL["held_by_guards"])}
 
 
 def writer(connection: Connection, lease: str) -> Writer | None:

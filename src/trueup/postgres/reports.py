@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 from enum import StrEnum
@@ -17,7 +17,7 @@ from trueup.domain.errors import UsageError
 from trueup.domain.records import Kind, RecordKey, TargetName
 from trueup.domain.runs import Run, RunState
 from trueup.domain.states import Standing
-from trueup.postgres.jsonfields import load_deltas
+from trueup.postgres.jsonfields import load, load_deltas
 from trueup.postgres.ledger_rows import Row, key_of, to_run
 from trueup.postgres.queries import load_queries
 
@@ -218,6 +218,16 @@ def find_run(connection: Connection, run_id: str) -> Run | None:
     if len(found) > 1 and found[0].run_id != run_id:
         raise UsageError(f"several runs begin with {run_id}", remedy="give more of the id")
     return found[0] if found else None
+
+
+def violations_of(
+    connection: Connection, run_ids: Collection[str]
+) -> dict[tuple[str, str, str], Mapping[str, Any]]:
+    """The guards that these runs broke, as they showed them, by run, rule and target."""
+    rows = _rows(connection, "violations", {"run_ids": list(run_ids)})
+    return {
+        (run_id, one["rule"], one["target"]): one for run_id, text in rows for one in load(text)
+    }
 
 
 def outcomes(connection: Connection, run_id: str) -> Iterator[PastChange]:

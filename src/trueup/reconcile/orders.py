@@ -22,7 +22,8 @@ _NOT_APPROVED = "needs something that is not in the approved plan"
 class Approval:
     """What a person lets pass in this run: a plan's fingerprint, or that of one of its violations.
 
-    It is void when the plan is another one by now.
+    It is void when the plan is another one by now; of a saved plan that goes with it, only for
+    what moved.
     """
 
     fingerprint: str
@@ -44,13 +45,20 @@ class Order:
     approval: Approval | None = None
 
 
-def approved_by(plan: Plan, fingerprint: str) -> list[Held]:
+def approved_by(
+    plan: Plan, fingerprint: str, saved: Sequence[Mapping[str, object]] | None = None
+) -> list[Held]:
     """What somebody approves who names a plan, one of its violations, or a single change.
 
+    Who names the saved plan that is carried out approves what it holds and is still the same.
     What a person has said no to is approved by its own fingerprint alone.
     """
+    asked = [one for one in plan.held if not one.rejected]
     if fingerprint == plan.fingerprint:
-        return [one for one in plan.held if not one.rejected]
+        return asked
+    if saved and fingerprint == fingerprint_of_json(saved):
+        marks = {_mark(change) for change in saved}
+        return [one for one in asked if mark_of(one.change) in marks]
     rules = {(v.target, v.rule) for v in plan.violations if v.fingerprint == fingerprint}
     return [
         one

@@ -170,7 +170,7 @@ class _Running:
     def _let_pass(self, seen: Survey, approval: Approval) -> None:
         """A person approved this plan, or what one of its violations holds."""
         plan = seen.plan(batch_size=1, rate=1.0)
-        held = approved_by(plan, approval.fingerprint)
+        held = approved_by(plan, approval.fingerprint, self.order.approved_plan)
         if not held:
             self.approval_is_stale = bool(plan.held)
             return

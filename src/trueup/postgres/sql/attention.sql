@@ -11,11 +11,21 @@ where listed.status = 'active'
 -- name: reasons
 select array_agg(distinct target order by target), coalesce(last_error, ''),
        count(distinct offering_id)
-from trueup.product_state
+from trueup.product_state as state
 where status = 'held'
+  and not exists (select from trueup.held_change as held
+                  where held.owner = state.offering_id::text and held.target = state.target
+                    and held.state in ('open', 'approved'))
 group by 2
 order by 3 desc, 2
 limit %(limit)s
+
+-- name: held_by_guards
+select rules[1], count(distinct sku)
+from trueup.held_change
+where state = 'open' or (state = 'approved' and expires_at <= clock_timestamp())
+group by 1
+order by 2 desc, 1
 
 -- name: writer
 select run_id, host, pid, acquired_at

@@ -62,6 +62,9 @@ where run_id = %(run_id)s or starts_with(run_id, %(run_id)s)
 order by run_id <> %(run_id)s, started_at desc
 limit 2
 
+-- name: violations
+select run_id, violations::text from trueup.run where run_id = any(%(run_ids)s::text[])
+
 -- name: outcomes
 select run_id, at, target, kind, code, sku, owner, action, reason, deltas::text, status, remote_id,
        error_code, detail, actor, editor

@@ -1,0 +1,63 @@
+"""Asking a person: who they are, why, and whether they mean it."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from getpass import getuser
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from trueup.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from trueup.bootstrap import App
+    from trueup.ports import Decision
+
+By = Annotated[
+    str | None,
+    Parameter(name="--by", help="Who decides; by default the login name.", show_default=False),
+]
+Why = Annotated[str, Parameter(name="--reason", help="Why, for the history.", show_default=False)]
+Yes = Annotated[
+    bool, Parameter(name="--yes", negative="", help="Do not ask; a script must say so.")
+]
+
+
+def person(by: str | None) -> str:
+    """The name of who decides; raises `UsageError` when there is none."""
+    if by is not None:
+        name = by.strip()
+    else:
+        try:
+            name = getuser()
+        except (KeyError, OSError):  # a container without a name for its user
+            name = ""
+    if not name:
+        raise UsageError("a decision needs a person's name", "say it with --by NAME")
+    return name
+
+
+def approval(app: App, by: str | None, reason: str) -> Decision:
+    """A yes that counts until it expires (`guards.approval_expires`)."""
+    from trueup.ports import Decision
+
+    until = app.clock.now() + timedelta(seconds=app.settings.approval_expires)
+    return Decision(person(by), reason.strip(), until)
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Whether the person says yes; anything but y or yes is a no.
+
+    Raises `UsageError` where nobody can be asked.
+    """
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "nobody can be asked here: this is not a terminal", "say --yes to decide in a script"
+        )
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().casefold() in ("y", "yes")

@@ -1,0 +1,176 @@
+"""`held`: what waits for a person, and how a held change is shown wherever one is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from trueup.cli import output
+from trueup.cli.reading import open_desk
+from trueup.cli.selectors import Json
+from trueup.domain.changes import Action
+from trueup.domain.guards import SETTING_OF, Rule
+from trueup.domain.records import TargetName
+from trueup.domain.waiting import HeldState, Waiting
+from trueup.planner.explain import RULES, SIGNS, explain_delta, share_of
+
+if TYPE_CHECKING:
+    from trueup.cli.reading import BusinessTime, Desk
+
+Violations = Mapping[tuple[str, str, str], Mapping[str, Any]]  # by run, rule and target
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The held changes of one guard at one target, with what their last run said of it."""
+
+    rule: Rule
+    target: TargetName
+    changes: tuple[Waiting, ...]
+    violation: Mapping[str, Any]
+
+    @property
+    def skus(self) -> list[str]:
+        """The products."""
+        return sorted({one.sku for one in self.changes})
+
+
+def held(*, json: Json = False) -> None:
+    """What waits for a person now, and why: by guard, before and after, since when.
+
+    What was approved and is not carried out yet is there too, with who said
+    so and until when that counts. Needs no credentials and sends nothing.
+
+    For example:
+      trueup held
+      trueup held --json
+    """
+    from trueup.postgres.decisions import PostgresDecisions
+
+    with open_desk() as desk:
+        decisions = PostgresDecisions(desk.app.pool)
+        waiting, newest = decisions.waiting(), decisions.newest_run()
+        groups = grouped(desk, waiting)
+    if json:
+        listed = [group_as_json(group, desk.time) for group in groups]
+        output.print_json({"run_id": newest, "changes": len(waiting), "groups": listed})
+        return
+    if not waiting:
+        output.say("Nothing waits for a person.", "bold green")
+        return
+    show_groups(groups, desk.time)
+    output.say()
+    output.say(f"→ `trueup approve {newest}` or `trueup reject {newest}` decides", "cyan")
+    output.say("  --guard and --sku choose; `last` stands for that run", "dim")
+
+
+def grouped(desk: Desk, changes: Sequence[Waiting]) -> list[Group]:
+    """Held changes by guard and target, in the order of the guards.
+
+    One that several guards hold is under the first of them.
+    """
+    from trueup.postgres import reports
+
+    said = reports.violations_of(desk.connection, {one.last_run for one in changes})
+    found: dict[tuple[Rule, TargetName], list[Waiting]] = {}
+    for one in changes:
+        found.setdefault((one.rules[0], one.target), []).append(one)
+    places = sorted(found, key=lambda place: (list(Rule).index(place[0]), place[1].value))
+    return [
+        Group(rule, target, tuple(found[rule, target]), _violation(said, rule, target, of))
+        for rule, target in places
+        for of in [found[rule, target]]
+    ]
+
+
+def _violation(
+    said: Violations, rule: Rule, target: TargetName, changes: Sequence[Waiting]
+) -> Mapping[str, Any]:
+    """What the last run that held these said; without one, the words of the change itself."""
+    own = {"measure": changes[-1].why, "limit": "none", "setting": SETTING_OF[rule]}
+    return said.get((changes[-1].last_run, rule.value, target.value), own)
+
+
+def show_groups(groups: Sequence[Group], time: BusinessTime) -> None:
+    """Each guard in words with its measure, then each change."""
+    for group in groups:
+        output.heading(f"{group.rule.value} at {group.target.value}: {RULES[group.rule]}")
+        told = group.violation
+        limit = f"limit {told['limit']}" if told["limit"] != "none" else "no limit"
+        setting = f", set by {told['setting']}" if told["setting"] else ""
+        output.say(f"{told['measure']} ({limit}{setting})")
+        products = len(group.skus)
+        noun = "product" if products == 1 else "products"
+        output.say(f"{products} {noun}, {len(group.changes)} changes")
+        for one in group.changes:
+            show_waiting(one, time)
+
+
+def show_waiting(one: Waiting, time: BusinessTime) -> None:
+    """One held change: the record, each field before and after, since when, and what was said."""
+    also = ", ".join(rule.value for rule in one.rules[1:])
+    words = f"{SIGNS[one.action]} {one.key} {one.action.value} ({one.reason.value})"
+    output.say(f"{words}  {one.sku}{f'  [also: {also}]' if also else ''}", "magenta")
+    for name, delta in one.deltas.items():
+        output.say(explain_delta(name, delta, one.moved(name), new=one.action is Action.CREATE))
+    output.say(f"    why  {one.why}")
+    output.say(f"    since {time.at(one.held_at)}, fingerprint {one.fingerprint}", "dim")
+    if one.subscriptions is not None:
+        output.say(f"    live subscriptions  {one.subscriptions:,}")
+    if words := decision_in_words(one, time):
+        output.say(f"    {words}", "cyan")
+
+
+def decision_in_words(one: Waiting, time: BusinessTime) -> str:
+    """`approved by Ann Example until 2026-03-09 02:00:05 +02:00: agreed with sales`."""
+    if not one.decided_by:
+        return ""
+    expired = one.state is HeldState.APPROVED and one.asks(time.now)
+    until = ""
+    if one.expires_at is not None:
+        until = (
+            f", expired {time.at(one.expires_at)}"
+            if expired
+            else f" until {time.at(one.expires_at)}"
+        )
+    verb = "rejected" if one.state is HeldState.REJECTED else "approved"
+    return f"{verb} by {one.decided_by}{until}{f': {one.note}' if one.note else ''}"
+
+
+def group_as_json(group: Group, time: BusinessTime) -> dict[str, Any]:
+    """One guard with its changes."""
+    told = group.violation
+    return {
+        "rule": group.rule.value,
+        "target": group.target.value,
+        "measure": told["measure"],
+        "limit": told["limit"],
+        "setting": told["setting"],
+        "products": len(group.skus),
+        "skus": group.skus,
+        "changes": [waiting_as_json(one, time) for one in group.changes],
+    }
+
+
+def waiting_as_json(one: Waiting, time: BusinessTime) -> dict[str, Any]:
+    """One held change; `share` is how far each amount moves, as a fraction."""
+    shares = {name: share_of(delta) for name, delta in one.deltas.items()}
+    moved = {name: who.value for name in one.deltas if (who := one.moved(name)) is not None}
+    expired = one.state is HeldState.APPROVED and one.asks(time.now)
+    return {
+        **one.as_json(),
+        "moved": moved,
+        "share": {name: f"{share:.4f}" for name, share in shares.items() if share is not None},
+        "rules": [rule.value for rule in one.rules],
+        "why": one.why,
+        "state": HeldState.OPEN.value if expired else one.state.value,
+        "first_run": one.first_run,
+        "last_run": one.last_run,
+        "held_at": time.iso(one.held_at),
+        "decided_by": one.decided_by or None,
+        "decided_at": time.iso(one.decided_at),
+        "reason_given": one.note or None,
+        "expires_at": time.iso(one.expires_at),
+        "subscriptions": one.subscriptions,
+    }
