@@ -16,8 +16,17 @@ from support.builders import (
     an_id,
     an_intent,
 )
-from trueup.domain.records import Binding, Intent, Kind, RecordKey, RemoteRecord, Slot
-from trueup.planner.identity import Identity, Match
+from trueup.domain.records import (
+    Binding,
+    DesiredRecord,
+    Intent,
+    Kind,
+    RecordKey,
+    RemoteRecord,
+    Slot,
+)
+from trueup.domain.stored import StoredId
+from trueup.planner.identity import Claimed, Identity, Match
 
 OURS = a_desired()
 BY_CODE = a_remote(remote_id="by-code")
@@ -184,3 +193,98 @@ def test_a_record_that_only_retires_has_no_namesakes() -> None:
 def test_a_record_that_two_readings_show_is_one_record() -> None:
     """The listing and the look-up of a lost create may both return it."""
     assert ids(find(BY_CODE, BY_CODE)) == ("by-code", [])
+
+
+# --- what the predecessor stored -----------------------------------------------------------
+
+RIVALS = (BY_CODE, replace(BY_CODE, remote_id="2"))
+
+
+def stored(remote_id: str, products: int = 1) -> StoredId:
+    return StoredId(OURS.key.kind, OURS.slot, OURS.owner, remote_id, products)
+
+
+def settled(hint: StoredId, *remotes: RemoteRecord) -> tuple[str | None, list[str]]:
+    return ids(Identity(remotes, (), {}, lambda: (hint,)).match(OURS))
+
+
+def test_the_stored_id_decides_between_rivals() -> None:
+    """The one that the predecessor stored for this product, and for no other."""
+    assert settled(stored("2"), *RIVALS) == ("2", [])
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [stored("2", products=2), stored("gone"), replace(stored("2"), owner=an_id(9))],
+    ids=["several products claim it", "no rival has it", "another product's"],
+)
+def test_a_stored_id_that_is_not_sure_decides_nothing(hint: StoredId) -> None:
+    """Several packages with one id are the trace of a filter that was ignored."""
+    assert settled(hint, *RIVALS) == (None, ["2", "by-code"])
+
+
+def test_a_stored_id_alone_is_no_match() -> None:
+    """A record that carries neither our id nor the code stays a stranger, whatever was stored."""
+    assert settled(stored("stranger"), STRANGER) == (None, [])
+
+
+def test_a_stored_id_does_not_decide_by_name() -> None:
+    """Records that only have the name of a lost create prove nothing."""
+    hint = StoredId(PRODUCT.key.kind, PRODUCT.slot, PRODUCT.owner, "b-2")
+    intent = an_intent(key=PRODUCT.key, name="Fibre 100")
+    identity = Identity((product("b-1"), product("b-2")), (), {intent.key: intent}, lambda: (hint,))
+    assert ids(identity.match(PRODUCT)) == (None, ["b-1", "b-2"])
+
+
+# --- no two products share a record --------------------------------------------------------
+
+OTHER = replace(PRODUCT, key=RecordKey(Kind.BILLING_PRODUCT, "FIB-200"), owner=an_id(2))
+OTHER_PLAN = replace(PLAN, remote_id="p-2", code="FIB-200")
+
+
+def shared(*records: DesiredRecord) -> list[str | None]:
+    """Who gets the product that both plans lie in, each product in a part of its own."""
+    claimed, found = Claimed(), []
+    for record in records:
+        identity = Identity((PLAN, OTHER_PLAN, product()), (), {}, claimed=claimed)
+        assert identity.match(record) == identity.match(record)
+        found.append(ids(identity.match(record))[0])
+    return found
+
+
+def test_the_first_product_keeps_what_several_were_put_into() -> None:
+    """The other one gets its own, and knows that the name is taken."""
+    assert shared(PRODUCT, OTHER) == ["b-1", None]
+    assert shared(OTHER, PRODUCT) == ["b-1", None]
+    claimed = Claimed()
+    Identity((PLAN, product()), (), {}, claimed=claimed).match(PRODUCT)
+    later = Identity((OTHER_PLAN, product()), (), {}, claimed=claimed)
+    assert later.match(OTHER).namesakes == {"b-1"}
+
+
+def test_a_withdrawn_product_gives_way_to_one_on_sale() -> None:
+    """Whichever is met first; of two withdrawn ones, one switches it off."""
+    gone = replace(PRODUCT, retiring=True, fields={"active": False})
+    also_gone = replace(OTHER, retiring=True, fields={"active": False})
+    assert shared(gone, OTHER) == ["b-1", "b-1"]
+    assert shared(OTHER, gone) == ["b-1", None]
+    assert shared(gone, also_gone) == ["b-1", None]
+
+
+@pytest.mark.parametrize(
+    ("bound_to", "keeper"), [("FIB-100", None), ("FIB-200", "FIB-200"), (None, None)]
+)
+def test_whose_the_product_is_that_a_plan_lies_in(bound_to: str | None, keeper: str | None) -> None:
+    """A plan cannot be moved, so somebody is told when it lies in another's."""
+    plan = a_desired(key=RecordKey(Kind.BILLING_PLAN, "FIB-100"), slot=Slot.PLAN)
+    key = RecordKey(Kind.BILLING_PRODUCT, bound_to or "")
+    owner = an_id(1) if bound_to == "FIB-100" else an_id(2)
+    bound = (a_binding(key=key, remote_id="b-1", owner=owner),) if bound_to else ()
+    assert Identity((PLAN, product()), bound, {}).keeper_of("b-1", plan) == keeper
+
+
+def test_a_plan_outside_its_own_product_is_elsewhere() -> None:
+    """Also where nobody here knows whose that other product is."""
+    plan = a_desired(key=RecordKey(Kind.BILLING_PLAN, "FIB-100"), slot=Slot.PLAN)
+    own = a_binding(key=PRODUCT.key, remote_id="b-9")
+    assert Identity((PLAN,), (own,), {}).keeper_of("b-1", plan) == ""
