@@ -30,6 +30,7 @@ from trueup.domain.records import Kind, TargetName
 from trueup.domain.runs import Trigger
 from trueup.planner.due import LADDER
 from trueup.planner.reading import CatalogueRules
+from trueup.planner.versions import PriceChanges, Strategy
 from trueup.postgres.pool import open_pool
 from trueup.reconcile.scope import Limits, RunLock, Silence, Watcher, Workshop
 from trueup.settings import Settings
@@ -301,6 +302,12 @@ class App:
             flip_days=settings.flip_days,
         )
 
+    @property
+    def price_changes(self) -> PriceChanges:
+        """How price changes are carried out in Billing."""
+        settings = self.settings
+        return PriceChanges(Strategy(settings.price_changes), settings.version_threshold)
+
     def workshop(self) -> Workshop:
         """Everything that planning and running need."""
         lock: RunLock = self.lease
@@ -320,6 +327,7 @@ class App:
             throttles=lambda target: self.throttled[target.value],
             watcher=self.watcher,
             ids=self.ids,
+            price_changes=self.price_changes,
         )
 
 

@@ -135,3 +135,15 @@ class TestOldScreens:
         """Who had changed the record before we did."""
         applied(bench, fence, "A", Action.UPDATE, remote_id="A", editor="Thandi")
         assert bench.sql("select editor from trueup.change_history") == [("Thandi",)]
+
+
+def test_a_product_is_found_by_any_version_of_its_plan(bench: Bench, fence: Fence) -> None:
+    """Also when nobody remembers it and the first version is no more."""
+    applied(bench, fence, "A-V2", Action.CREATE)
+    plans = [a_record("A-V2", "A-V2", PLAN, parent_id="7"), a_record("B", "B", PLAN, parent_id="8")]
+    bench.ledger.observe("a look", PLAN, plans)
+    products = [a_record("7", kind=Kind.BILLING_PRODUCT), a_record("8", kind=Kind.BILLING_PRODUCT)]
+    bench.ledger.observe("a look", Kind.BILLING_PRODUCT, products)
+    found = bench.ledger.candidates("a look", [a_desired(key("A", Kind.BILLING_PRODUCT), P1)], [])
+    assert "7" in [r.remote_id for r in found]
+    assert "8" not in [r.remote_id for r in found]

@@ -157,7 +157,7 @@ class MemoryLedger:
         for change in changes:
             if change.action is Action.CREATE:
                 name = str(change.after.get(NAME[change.key.kind]) or "")
-                intent = Intent(change.key, name, change.namesakes)
+                intent = Intent(change.key, name, change.namesakes, change.owner)
                 self.open[change.key] = _OpenIntent(intent, run_id, change)
 
     def record(self, outcomes: Sequence[Outcome], run_id: str, fence: Fence) -> None:
@@ -228,7 +228,9 @@ class MemoryLedger:
     ) -> bool:
         if record.kind is not wanted.key.kind:
             product = wanted.key.kind is Kind.BILLING_PRODUCT
-            return product and record.kind is Kind.BILLING_PLAN and record.code == wanted.key.code
+            return (
+                product and record.kind is Kind.BILLING_PLAN and record.code in self._plans(wanted)
+            )
         names = set()
         if not wanted.retiring and _same_name(record, wanted):
             names.add(_key_of(record.name))
@@ -237,7 +239,7 @@ class MemoryLedger:
         parents = {
             plan.parent_id
             for plan in seen
-            if plan.kind is Kind.BILLING_PLAN and plan.code == wanted.key.code
+            if plan.kind is Kind.BILLING_PLAN and plan.code in self._plans(wanted)
         }
         return (
             (bool(record.own_id) and record.own_id == wanted.owner)
@@ -245,6 +247,12 @@ class MemoryLedger:
             or (_key_of(record.name) in names - {""})
             or (record.kind is Kind.BILLING_PRODUCT and record.remote_id in parents)
         )
+
+    def _plans(self, wanted: DesiredRecord) -> set[str]:
+        """The codes of a product's plan: its own, and those of the versions that are bound."""
+        bound = self.bound.values()
+        codes = {b.key.code for b in bound if b.owner == wanted.owner and b.slot is Slot.PLAN}
+        return codes | {wanted.key.code} if wanted.owner else {wanted.key.code}
 
     def _is_free(self, record: RemoteRecord, key: RecordKey) -> bool:
         holders = [b for b in self.bound.values() if _same_record(b, record.kind, record.remote_id)]

@@ -6,7 +6,7 @@ People edit it by hand (`add`, `edit`, `delete`), and it fails on demand (`fail`
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -89,6 +89,8 @@ class MemoryTarget:
         self.name = name
         self.stored: dict[str, Stored] = {}
         self.requests = 0
+        self.live: dict[str, int] | None = None  # subscriptions, where the target tells
+        self.asked = 0
         self._batch_size = batch_size if name is TargetName.CRM else 1
         self._ids = itertools.count(1_000_001)
         self._versions = itertools.count(1)
@@ -180,6 +182,9 @@ class MemoryTarget:
     def _one(self, change: Change, remote_id: Callable[[RecordKey], str | None]) -> Result:
         if change.action is Action.CREATE:
             return self._create(change, remote_id)
+        for need in change.needs:
+            if (lack := self._lacks(remote_id(need.key), change)) is not None:
+                return StaleError(f"waits for {need.key}: {lack}")
         stored = self.stored.get(change.remote_id)
         if stored is None:
             return RejectedError("the record is not there any more", code="GONE")
@@ -193,6 +198,20 @@ class MemoryTarget:
             stored.fields |= change.after
             stored.version = next(self._versions)
         return Written(change.remote_id)
+
+    def _lacks(self, needed: str | None, change: Change) -> str | None:
+        """What the record that a change needs does not show."""
+        if needed not in self.stored:
+            return "it is not there"
+        fields = self.stored[needed].fields
+        wrong = [n for n, values in change.stands.items() if fields.get(n) not in values]
+        return f"its {wrong[0]} is {fields.get(wrong[0])}" if wrong else None
+
+    def subscriptions(self, codes: Collection[str]) -> Mapping[str, int] | None:
+        self.asked += 1
+        if self.live is None:
+            return None
+        return {code: self.live[code] for code in codes if code in self.live}
 
     def _create(self, change: Change, remote_id: Callable[[RecordKey], str | None]) -> Result:
         kind, fields = change.key.kind, dict(change.after)

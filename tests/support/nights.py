@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 
@@ -140,9 +140,18 @@ class Nights:
 
 @contextmanager
 def some_nights(
-    database: str, folder: Path, rows: Iterable[Row] = (), *, batch_size: int = 20, **options: Any
+    database: str,
+    folder: Path,
+    rows: Iterable[Row] = (),
+    *,
+    batch_size: int = 20,
+    price_changes: Literal["version", "update", "hold"] = "update",
+    **options: Any,
 ) -> Iterator[Nights]:
-    """Nights over a migrated database; `options` are the emulator's."""
+    """Nights over a migrated database; `options` are the emulator's.
+
+    Most of them are about something else than plan versions: prices change in place.
+    """
     chosen = Options(limits=LimitOptions.unlimited(), oauth=_LONG_LIVED)
     chosen = replace(chosen, **options)
     emulator = Emulator(chosen, turned := ManualClock())
@@ -153,7 +162,7 @@ def some_nights(
         "TRUEUP_DATA_DIR": str(folder),
         "TRUEUP_BATCH_SIZE": str(batch_size),
     }
-    settings = load(environment=environment, use_file=False)
+    settings = replace(load(environment=environment, use_file=False), price_changes=price_changes)
     nights = Nights(database, settings, emulator, SharedClock(turned))
     nights.fill(rows)
     yield nights

@@ -12,6 +12,7 @@ from typing import Any
 from support.builders import MAPPING, NOW, RULES
 from support.memory_catalogue import MemoryCatalogue
 from support.memory_guardbook import MemoryGuardbook
+from support.memory_ids import MemoryIds
 from support.memory_ledger import MemoryLedger
 from support.memory_target import MemoryTarget
 from trueup.domain.changes import Change, Outcome
@@ -22,6 +23,7 @@ from trueup.domain.plan import Plan
 from trueup.domain.records import Kind, TargetName
 from trueup.domain.runs import ProductResult, ProductStatus, RunState, Trigger
 from trueup.planner.due import Look
+from trueup.planner.versions import PriceChanges, Strategy
 from trueup.ports import Catalogue, Clock, Fence, Guardbook, Ledger, Target
 from trueup.reconcile.applying import Brake
 from trueup.reconcile.orders import Order
@@ -147,6 +149,11 @@ class Floor:
         self.shop = replace(self.shop, guards=GuardLimits(**limits))
         return self
 
+    def versioned(self, **rules: Any) -> Floor:
+        """The same floor with plan versions in Billing, by default those of the specification."""
+        self.shop = replace(self.shop, price_changes=PriceChanges(**rules))
+        return self
+
     def limit(self, **limits: Any) -> None:
         """Change the limits."""
         self.shop = replace(self.shop, limits=replace(self.shop.limits, **limits))
@@ -158,7 +165,7 @@ def planned(shop: Workshop, scope: Scope | None = None) -> Plan:
     return seen.plan(batch_size=shop.limits.batch_size, rate=shop.limits.rate)
 
 
-# Most tests are about something else than guards, and change prices as they like.
+# Most tests are about something else than guards and versions, and change prices as they like.
 UNGUARDED = GuardLimits(
     price_fall=Decimal(1),
     price_rise=Decimal(1_000_000_000),
@@ -197,6 +204,7 @@ def a_shop(
         guards=UNGUARDED,
         new_run_id=name,
         watcher=watcher,
+        price_changes=PriceChanges(Strategy.UPDATE),
     )
 
 
@@ -208,6 +216,7 @@ def a_floor(rows: Iterable[PackageRow] = (), **limits: Any) -> Floor:
     crm, billing = MemoryTarget(TargetName.CRM), MemoryTarget(TargetName.BILLING)
     guardbook = MemoryGuardbook(ledger)
     shop = a_shop(catalogue, ledger, guardbook, (crm, billing), clock, lock, notes, **limits)
+    shop = replace(shop, ids=MemoryIds(ledger))
     return Floor(shop, catalogue, ledger, crm, billing, clock, lock, notes, guardbook)
 
 

@@ -8,7 +8,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from trueup.domain.records import ACTIVE, Fields, FieldValue, Kind, RecordKey, Ref, Slot, TargetName
+from trueup.domain.records import (
+    ACTIVE,
+    Fields,
+    FieldValue,
+    Kind,
+    RecordKey,
+    Ref,
+    Slot,
+    Stands,
+    TargetName,
+)
 from trueup.domain.threeway import Moved, who_moved
 
 
@@ -49,7 +59,9 @@ class Change:
     precondition), `fields` everything we want on the record (what the binding will remember).
     `applied` is what we last wrote on the record, or on the version that it takes over from;
     `terms` what the next version will be measured by; `needs` the records that must stand before
-    this step; `editor` who changed the record last, where the target tells.
+    this step and `stands` what they must show by then; `editor` who changed the record last, where
+    the target tells. `ask` says why a person must be asked, and `subscriptions` how many live ones
+    the plan has, or the one that it takes over from (None: not asked, or the target does not tell).
     """
 
     key: RecordKey
@@ -68,6 +80,9 @@ class Change:
     terms: Fields = field(default_factory=dict)
     needs: tuple[Ref, ...] = ()
     editor: str = ""
+    stands: Stands = field(default_factory=dict)
+    ask: str = ""
+    subscriptions: int | None = None
 
     @property
     def target(self) -> TargetName:
@@ -123,6 +138,7 @@ class FindingKind(StrEnum):
     IDENTITY = "identity"
     FIELD = "field"
     PROMOTION = "promotion"
+    PLAN = "plan"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,10 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Offering:
-    """A product on sale. It is built whole or not at all: money has no defaults."""
+    """A product on sale. It is built whole or not at all: money has no defaults.
+
+    `vat_inclusive` says whether its row states prices with VAT; None where it does not say.
+    """
 
     offering_id: str
     sku: str
@@ -43,6 +46,7 @@ class Offering:
     valid_from: str | None
     valid_to: str | None
     devices: tuple[Device, ...]
+    vat_inclusive: bool | None = None
 
 
 class Ended(StrEnum):

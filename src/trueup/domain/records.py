@@ -74,6 +74,8 @@ class Ref:
 # Money is a Decimal with two places and dates are ISO text: equality is `==`, JSON keeps it.
 FieldValue: TypeAlias = str | Decimal | int | bool | Ref | None
 Fields: TypeAlias = Mapping[str, FieldValue]
+# What a record must show: one of these values in each of these fields.
+Stands: TypeAlias = Mapping[str, tuple[FieldValue, ...]]
 
 
 class Slot(StrEnum):
@@ -97,7 +99,9 @@ class DesiredRecord:
 
     A retiring record wants only its active field to be false, and is never created.
     `terms` is what its next version will be measured by, `previous` what was written on the version
-    that it takes over from, `needs` the records that must stand before it may go.
+    that it takes over from, `needs` the records that must stand before it may go and `stands` what
+    they must show by then, each field one of several values. `restated` are the terms that an
+    update changes, `ask` says why a person is to be asked before it is made.
     `owner` is the offering that it belongs to, empty for a device shared by several; `users` are
     all offerings that need it; `sku` is the product under which it is reported.
     """
@@ -112,6 +116,9 @@ class DesiredRecord:
     terms: Fields = field(default_factory=dict)
     previous: Fields = field(default_factory=dict)
     needs: tuple[Ref, ...] = ()
+    stands: Stands = field(default_factory=dict)
+    restated: Fields = field(default_factory=dict)
+    ask: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +153,7 @@ class Binding:
     """The ledger's memory of one record: which remote id it has and what we last wrote.
 
     `terms` is what it was created or adopted with (a plan: price, contract term, VAT basis); an
-    update leaves them alone.
+    update leaves them alone, but for the basis when it writes a price in another one.
     """
 
     key: RecordKey

@@ -6,6 +6,7 @@ a million rows fit into a modest memory; the few that repeat are remembered in f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -18,6 +19,7 @@ from trueup.planner.places import included_devices
 from trueup.planner.reading import clean_sku, key_of, read_lifecycle
 
 _SEVERAL = -1
+_LIKE_A_VERSION = re.compile(r"-v[1-9]\d*$")
 
 
 @dataclass(slots=True)
@@ -54,6 +56,7 @@ class Census:
     devices: dict[str, SharedDevice] = field(default_factory=dict)
     _names: dict[int, int] = field(default_factory=dict)
     _models: dict[str, str | None] = field(default_factory=dict)
+    _versions: set[str] = field(default_factory=set)
 
     def rivals(self, offering_id: str, sku: str) -> list[Namesake]:
         """The other rows that make this SKU a duplicate; archived ones do not count."""
@@ -76,6 +79,10 @@ class Census:
         """A product that left the catalogue: the records it leaves behind keep its name."""
         _count_name(self, name, key_of(sku))
 
+    def has_version_like(self, code: str) -> bool:
+        """Whether a row's own SKU is what a version of another product's plan would be called."""
+        return key_of(code) in self._versions
+
     def model_repeats(self, model: str) -> bool:
         """Whether device records of different codes carry this model name."""
         return self._models.get(key_of(model), "") is None
@@ -89,6 +96,8 @@ def take_census(outline: Callable[[], Iterable[OutlineRow]], today: Today) -> Ce
     for row in outline():
         census.size += 1
         sku = key_of(row.sku or "")
+        if _LIKE_A_VERSION.search(sku):
+            census._versions.add(sku)  # noqa: SLF001 (the census' own builder)
         _count_name(census, row.name or "", sku or row.id)
         _count_devices(census, row, today)
         if sku:

@@ -24,9 +24,9 @@ from trueup.domain.records import ACTIVE, NAME, DesiredRecord, Fields, Kind
 from trueup.domain.threeway import empty, same
 from trueup.planner.identity import Identity, Match
 from trueup.planner.mapping import Policy
+from trueup.planner.rivals import describe_rivals
 
 Policies = Mapping[Kind, Mapping[str, Policy]]
-_LISTED_RIVALS = 5
 _CORRECTED = frozenset({Policy.ENFORCE, Policy.REPORT})
 _UNIQUE_NAMES = frozenset({Kind.BILLING_PRODUCT, Kind.BILLING_ITEM})
 
@@ -122,6 +122,7 @@ def _create(record: DesiredRecord, match: Match) -> Change:
         namesakes=match.namesakes,
         applied=record.previous,
         terms=record.terms,
+        ask=record.ask,
     )
 
 
@@ -156,9 +157,10 @@ def _change(
         version=remote.version,
         fields=record.fields,
         applied=match.binding.applied if match.binding is not None else {},
-        terms=record.terms,
+        terms=record.restated if action is Action.UPDATE else record.terms,
         needs=record.needs,
         editor=remote.editor,
+        stands=record.stands,
     )
 
 
@@ -181,11 +183,6 @@ def _why(record: DesiredRecord, match: Match, deltas: Mapping[str, FieldDelta]) 
 
 
 def _ambiguous(record: DesiredRecord, match: Match) -> Finding:
-    ids = ", ".join(r.remote_id for r in match.rivals[:_LISTED_RIVALS])
-    more = len(match.rivals) - _LISTED_RIVALS
-    message = (
-        f"{len(match.rivals)} records of kind {record.key.kind.value} could be this one: {ids}"
-        f"{f' and {more} more' if more > 0 else ''}; a person must say which"
-    )
+    message = describe_rivals(record.key, record.sku, match.rivals, match.stored)
     where = frozenset({record.key.kind.target})
     return Finding("ambiguous", FindingKind.IDENTITY, record.sku, message, record.owner, where)

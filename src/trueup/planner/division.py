@@ -17,6 +17,7 @@ from trueup.domain.guards import SETTING_OF, Held, Rule, Violation
 from trueup.domain.plan import fingerprint, mark_of
 from trueup.domain.records import RecordKey, TargetName
 from trueup.domain.threeway import Moved
+from trueup.planner.succession import in_use
 
 _SAMPLE = 5
 _ORDER = {rule: place for place, rule in enumerate(Rule)}
@@ -95,7 +96,7 @@ def part_of(change: Change, names: frozenset[str]) -> Change:
 def _divide_whole(change: Change, flags: list[Flag], approved: frozenset[str]) -> Divided:
     if mark_of(change) in approved:
         return Divided(change, free=change)
-    held = Held(change, _rules(flags), _why(flags))
+    held = Held(change, _rules(flags), _why(flags) + staying(change))
     if held.rejected:
         return Divided(change, refused=held, flags=flags)
     return Divided(change, asked=held, flags=flags)
@@ -105,7 +106,7 @@ def _held(change: Change, names: frozenset[str], flags: Iterable[Flag]) -> Held 
     if not names:
         return None
     about = [flag for flag in flags if flag.name in names]
-    return Held(part_of(change, names), _rules(about), _why(about))
+    return Held(part_of(change, names), _rules(about), _why(about) + staying(change))
 
 
 def _by_rule(flags: Iterable[Flag]) -> Iterator[frozenset[str]]:
@@ -122,6 +123,12 @@ def _rules(flags: Iterable[Flag]) -> tuple[Rule, ...]:
 
 def _why(flags: Iterable[Flag]) -> str:
     return "; ".join(dict.fromkeys(flag.why for flag in flags))
+
+
+def staying(change: Change) -> str:
+    """What to know besides: the subscriptions on a plan, which no change of a price touches."""
+    code = str(change.applied.get("plan_code") or change.key.code)
+    return f"; {in_use(change.subscriptions, code)}" if change.subscriptions else ""
 
 
 # --- what needs what waits ----------------------------------------------------------------------

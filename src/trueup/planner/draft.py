@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from trueup.domain.changes import Change, Finding
 from trueup.domain.guards import Held
@@ -22,14 +23,18 @@ from trueup.domain.records import (
 )
 from trueup.domain.runs import ProductStatus, Verdict
 from trueup.domain.states import NEVER, ProductState, Standing
+from trueup.domain.stored import StoredId
 from trueup.planner.census import Census
 from trueup.planner.diff import Comparison, Policies, compare_record
 from trueup.planner.due import Due
-from trueup.planner.identity import Identity, Match
+from trueup.planner.identity import Claimed, Identity, Match
 from trueup.planner.order import Work, order_changes
-from trueup.planner.project import Projector, retiring
+from trueup.planner.project import Projector
 from trueup.planner.reading import CatalogueRules, promotion_trouble, read_row
 from trueup.planner.screen import device_finding, duplicate_finding, screen
+from trueup.planner.sharing import misplaced
+from trueup.planner.succession import left_over
+from trueup.planner.versions import PlanChoice, PlanVersions
 
 
 @dataclass(slots=True)
@@ -126,6 +131,8 @@ class Part:
 
 # Told of each record that is compared: its product, what is wanted, what was found, what follows.
 OnCompared = Callable[[ProductDraft, DesiredRecord, Match, Comparison], None]
+# The predecessor's ids for these offerings.
+Stored = Callable[[Collection[str]], Iterable[StoredId]]
 
 
 def read_draft(
@@ -159,7 +166,10 @@ def _superseded(withdrawn: Withdrawn) -> Withdrawn:
 
 
 class Drafter:
-    """Turns parts of the catalogue into drafts; remembers which shared devices it has planned."""
+    """Turns parts of the catalogue into drafts.
+
+    Remembers which shared devices it has planned, and which records are taken.
+    """
 
     def __init__(
         self,
@@ -167,12 +177,15 @@ class Drafter:
         census: Census,
         schemas: Mapping[TargetName, Schema],
         policies: Policies,
+        plans: PlanVersions,
     ) -> None:
         self._projector = projector
         self._census = census
         self._schemas = schemas
         self._policies = policies
+        self._plans = plans
         self._planned: set[RecordKey] = set()
+        self._claimed = Claimed()
 
     def desire(self, drafts: Iterable[ProductDraft], bindings: Sequence[Binding]) -> Part:
         """What each product wants, after what its targets cannot take has been refused."""
@@ -181,9 +194,14 @@ class Drafter:
             by_owner.setdefault(binding.owner, []).append(binding)
         wanted: list[tuple[ProductDraft, DesiredRecord]] = []
         listed = {draft.offering_id: draft for draft in drafts}
+        choices = self._plans.choose(
+            (draft.reading, by_owner.get(draft.offering_id, []))
+            for draft in listed.values()
+            if isinstance(draft.reading, Offering) and TargetName.BILLING in draft.open_targets()
+        )
         for draft in listed.values():
-            mine = by_owner.get(draft.offering_id, [])
-            wanted.extend((draft, record) for record in self._wanted(draft, mine))
+            mine, choice = by_owner.get(draft.offering_id, []), choices.get(draft.offering_id)
+            wanted.extend((draft, record) for record in self._wanted(draft, mine, choice))
         return Part(listed, wanted)
 
     def compare(
@@ -193,9 +211,11 @@ class Drafter:
         bindings: Iterable[Binding],
         intents: Mapping[RecordKey, Intent],
         on_compared: OnCompared | None = None,
+        stored: Stored = lambda _: (),
     ) -> None:
-        """Add to each draft what its records need."""
-        identity = Identity(remotes, bindings, intents)
+        """Add to each draft what its records need; `stored` is asked only for what has rivals."""
+        ask = partial(stored, part.drafts.keys())
+        identity = Identity(remotes, bindings, intents, ask, self._claimed)
         for draft, record in part.desired:
             compared = compare_record(record, identity, self._policies)
             if on_compared is not None:
@@ -205,35 +225,33 @@ class Drafter:
                 draft.planned.append(change)
             if finding is not None:
                 draft.findings.append(finding)
+            self._say_where(draft, record, identity)
         for draft in part.drafts.values():
             draft.planned = [c for c in draft.planned if draft.blocks(c.target) is None]
 
-    def _wanted(self, draft: ProductDraft, remembered: Sequence[Binding]) -> list[DesiredRecord]:
+    def _say_where(self, draft: ProductDraft, record: DesiredRecord, identity: Identity) -> None:
+        if record.slot is Slot.PLAN and (plan := identity.match(record).remote) is not None:
+            finding = misplaced(record, plan, identity)
+            if finding is not None:
+                draft.findings.append(finding)
+
+    def _wanted(
+        self, draft: ProductDraft, remembered: Sequence[Binding], choice: PlanChoice | None
+    ) -> list[DesiredRecord]:
+        begun = self._plans.begun_by(draft.offering_id)
         if isinstance(draft.reading, Withdrawn):
-            records = self._projector.retire(draft.reading, remembered)
+            records = self._projector.retire(draft.reading, remembered, begun)
         elif isinstance(draft.reading, Offering):
-            records = self._projector.project(draft.reading)
+            offering, choice = draft.reading, choice or PlanChoice(draft.sku)
+            records = self._projector.project(offering, choice.code)
+            records = [self._plans.completed(r, offering, choice, remembered) for r in records]
             draft.findings.extend(screen(records, self._schemas))
-            records += self._left_over(draft, records, remembered)
+            records += left_over(records, remembered, begun)
             self._report_devices(draft, draft.reading)
         else:
             return []
         reachable = draft.open_targets()
         return [r for r in records if r.key.kind.target in reachable and self._first(r)]
-
-    def _left_over(
-        self, draft: ProductDraft, records: Sequence[DesiredRecord], remembered: Sequence[Binding]
-    ) -> list[DesiredRecord]:
-        """Records of this product that it no longer wants: the plan before a rename, a device."""
-        wanted = {r.key for r in records}
-        kept = {
-            (r.key.kind, r.slot) for r in records if r.slot in (Slot.PRODUCT, Slot.INSTALLATION)
-        }
-        return [
-            retiring(b.key, b.slot, draft.offering_id, draft.sku)
-            for b in remembered
-            if b.key not in wanted and (b.key.kind, b.slot) not in kept
-        ]
 
     def _report_devices(self, draft: ProductDraft, offering: Offering) -> None:
         if TargetName.BILLING in draft.due:

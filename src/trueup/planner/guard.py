@@ -94,6 +94,8 @@ class Guard:
         if change.action is Action.CREATE:
             unpriced = [n for n, is_price in money.items() if is_price and _lacks(change, n)]
             found += [Flag("", Rule.NO_PRICE, f"{name} would be missing") for name in unpriced]
+        if change.ask:
+            found.append(Flag("", Rule.PRICE_STRATEGY, change.ask))
         if self._takes_over(change, evidence):
             why = "Trueup has never written this record"
             found.append(Flag("", Rule.TAKEOVER, why))

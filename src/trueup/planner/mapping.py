@@ -37,10 +37,14 @@ class FieldRule:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the sources of a product's records look at; `label` is its name made unique."""
+    """What the sources of a product's records look at; `label` is its name made unique.
+
+    `plan_code` names the version of its plan that counts; empty for the first one, the SKU.
+    """
 
     offering: Offering
     label: str
+    plan_code: str = ""
 
 
 Source = Callable[[Facts], FieldValue]
@@ -49,6 +53,7 @@ PRODUCT_SOURCES: Mapping[str, Source] = {
     "name": lambda f: f.offering.name,
     "label": lambda f: f.label,
     "sku": lambda f: f.offering.sku,
+    "plan_code": lambda f: f.plan_code or f.offering.sku,
     "description": lambda f: f.offering.description,
     "product_category": lambda f: f.offering.product_category,
     "service_type": lambda f: f.offering.service_type,
@@ -95,7 +100,7 @@ DEFAULT_RULES: Mapping[Kind, tuple[FieldRule, ...]] = {
         FieldRule("active", "active"),
     ),
     Kind.BILLING_PLAN: (
-        FieldRule("plan_code", "sku"),
+        FieldRule("plan_code", "plan_code"),
         FieldRule("name", "name"),
         FieldRule("description", "description"),
         FieldRule("recurring_price", "recurring"),

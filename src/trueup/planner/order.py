@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 
-from trueup.domain.changes import Action, Change
+from trueup.domain.changes import Action, Change, Reason
 from trueup.domain.records import Kind, RecordKey
 
 _PRICES = frozenset({"Unit_Price", "recurring_price", "rate", "ct_installation_fee"})
@@ -57,7 +57,9 @@ class Work:
 def _is_urgent(change: Change) -> bool:
     if change.action is Action.RETIRE:
         return True
-    return change.action is not Action.CREATE and bool(_PRICES & change.deltas.keys())
+    if change.action is Action.CREATE:
+        return change.reason is Reason.REPRICED
+    return bool(_PRICES & change.deltas.keys())
 
 
 def choose(work: Iterable[Work], most: int | None) -> tuple[list[Work], list[Work]]:

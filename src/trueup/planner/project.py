@@ -14,8 +14,10 @@ from trueup.domain.records import (
     FieldValue,
     Kind,
     RecordKey,
+    Ref,
     Schema,
     Slot,
+    Stands,
     TargetName,
 )
 from trueup.planner.census import Census, device_codes
@@ -23,6 +25,7 @@ from trueup.planner.mapping import PRODUCT_SOURCES, Facts, FieldMap, FieldRule, 
 
 INSTALLATION_TEXT = "One-time installation"
 HARDWARE_TEXT = "Hardware included with the product"
+_PLAN_CODE = "plan_code"
 
 
 def installation_code(sku: str) -> str:
@@ -47,9 +50,12 @@ class Projector:
             if kind.target in schemas
         }
 
-    def project(self, offering: Offering) -> list[DesiredRecord]:
-        """The records of a product on sale, in the order in which they may be created."""
-        facts = Facts(offering, self._label(offering.name, offering.sku))
+    def project(self, offering: Offering, plan_code: str = "") -> list[DesiredRecord]:
+        """The records of a product on sale, in the order in which they may be created.
+
+        `plan_code` is the version of its plan that counts, when that is not the first one.
+        """
+        facts = Facts(offering, self._label(offering.name, offering.sku), plan_code)
         records: list[DesiredRecord] = []
         if TargetName.CRM in self._targets:
             records.append(self._record(Kind.CRM_PRODUCT, Slot.PRODUCT, facts))
@@ -60,14 +66,21 @@ class Projector:
             records.extend(self._devices(facts))
         return records
 
-    def retire(self, withdrawn: Withdrawn, remembered: Iterable[Binding]) -> list[DesiredRecord]:
+    def retire(
+        self,
+        withdrawn: Withdrawn,
+        remembered: Iterable[Binding],
+        begun: Iterable[RecordKey] = (),
+    ) -> list[DesiredRecord]:
         """The records of a withdrawn product: inactive where they exist.
 
-        Where its SKU belongs to another row now, only records that other codes name are its own.
+        `begun` are plans whose creation was never answered. Where its SKU belongs to another row
+        now, only records that other codes name are its own.
         """
         own, sku = withdrawn.offering_id, withdrawn.sku
         claimed = self._parts(sku) if sku else {}
         extra = {b.key: b.slot for b in remembered if b.owner == own and b.key not in claimed}
+        extra |= {key: Slot.PLAN for key in begun if key not in claimed}
         parts = extra if withdrawn.superseded else claimed | extra
         return [
             retiring(key, slot, own, sku)
@@ -89,7 +102,10 @@ class Projector:
             rule.field: PRODUCT_SOURCES[rule.source](facts) if rule.source else rule.value
             for rule in self._rules[kind]
         }
-        key = RecordKey(kind, offering.sku)
+        code = facts.plan_code if kind is Kind.BILLING_PLAN else ""
+        key = RecordKey(kind, code or offering.sku)
+        if kind is Kind.BILLING_PLAN and _PLAN_CODE in fields:
+            fields[_PLAN_CODE] = key.code  # whatever fills it in: it is the plan's address
         return DesiredRecord(
             key, slot, fields, offering.offering_id, (offering.offering_id,), offering.sku
         )
@@ -136,11 +152,21 @@ class Projector:
         return f"{name} [{sku}]" if self._census.name_repeats(name) else name
 
 
-def retiring(key: RecordKey, slot: Slot, owner: str, sku: str) -> DesiredRecord:
-    """A record that should be inactive where it exists."""
+def retiring(
+    key: RecordKey,
+    slot: Slot,
+    owner: str,
+    sku: str,
+    *,
+    needs: tuple[Ref, ...] = (),
+    stands: Stands | None = None,
+) -> DesiredRecord:
+    """A record that should be inactive where it exists, once what it `needs` stands."""
     users = (owner,) if owner else ()
     fields = {ACTIVE[key.kind]: False}
-    return DesiredRecord(key, slot, fields, owner, users, sku, retiring=True)
+    return DesiredRecord(
+        key, slot, fields, owner, users, sku, retiring=True, needs=needs, stands=stands or {}
+    )
 
 
 def _usable(rules: Sequence[FieldRule], kind: Kind, schema: Schema) -> tuple[FieldRule, ...]:

@@ -155,6 +155,7 @@ def _offering(
         valid_from=_local_date(row.valid_from, today),
         valid_to=_local_date(row.valid_to, today),
         devices=included_devices(row),
+        vat_inclusive=_stated_inclusive(row),
     )
 
 

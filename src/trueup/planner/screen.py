@@ -64,8 +64,9 @@ def _code_findings(record: DesiredRecord) -> Iterator[Finding]:
             f"Billing cannot take the SKU as a plan code: it holds {what}; it goes to CRM alone"
         )
     elif len(code) >= BILLING_CODE_LIMIT:
+        what = "this SKU" if code == record.sku else "the next version of this plan"
         message = (
-            f"Billing takes codes below {BILLING_CODE_LIMIT} characters; this SKU has {len(code)}"
+            f"Billing takes codes below {BILLING_CODE_LIMIT} characters; {what} has {len(code)}"
         )
     else:
         return

@@ -15,7 +15,14 @@ from trueup.ports.limits import (
 )
 from trueup.ports.past import Past
 from trueup.ports.remembered import NothingRemembered, RememberedIds
-from trueup.ports.sides import Catalogue, CatalogueEntry, Glance, Target, Written
+from trueup.ports.sides import (
+    Catalogue,
+    CatalogueEntry,
+    CountsSubscriptions,
+    Glance,
+    Target,
+    Written,
+)
 
 __all__ = [
     "AccessToken",
@@ -24,6 +31,7 @@ __all__ = [
     "Catalogue",
     "CatalogueEntry",
     "Clock",
+    "CountsSubscriptions",
     "Decision",
     "Decisions",
     "Fence",

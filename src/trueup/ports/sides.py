@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from trueup.domain.changes import Change
 from trueup.domain.errors import RecordError
@@ -65,6 +65,15 @@ class Written:
     """A change that the target confirmed."""
 
     remote_id: str
+
+
+@runtime_checkable
+class CountsSubscriptions(Protocol):
+    """A target that may tell who has what: Billing."""
+
+    def subscriptions(self, codes: Collection[str]) -> Mapping[str, int] | None:
+        """Live subscriptions of these plans; a plan without any is left out. None: not known."""
+        ...
 
 
 class Target(Protocol):

@@ -110,9 +110,9 @@ def to_binding(row: Row) -> Binding:
 
 
 def to_intent(row: Row) -> Intent:
-    """An intent from `kind, code, name, namesakes`."""
-    kind, code, name, namesakes = row
-    return Intent(RecordKey(Kind(kind), code), name, frozenset(namesakes))
+    """An intent from `kind, code, name, namesakes, owner`."""
+    kind, code, name, namesakes, owner = row
+    return Intent(RecordKey(Kind(kind), code), name, frozenset(namesakes), owner)
 
 
 def to_state(row: Row) -> ProductState:

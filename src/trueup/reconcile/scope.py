@@ -17,7 +17,17 @@ from trueup.domain.states import ProductState, Standing
 from trueup.planner.due import Look
 from trueup.planner.mapping import FieldMap
 from trueup.planner.reading import CatalogueRules
-from trueup.ports import Catalogue, Clock, Fence, Guardbook, Ledger, Target
+from trueup.planner.versions import PriceChanges
+from trueup.ports import (
+    Catalogue,
+    Clock,
+    Fence,
+    Guardbook,
+    Ledger,
+    NothingRemembered,
+    RememberedIds,
+    Target,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +138,5 @@ class Workshop:
     requests: Callable[[], Mapping[str, int]] = field(default=dict)
     throttles: Callable[[TargetName], int] = field(default=lambda _: 0)
     watcher: Watcher = field(default_factory=Silence)
+    ids: RememberedIds = field(default_factory=NothingRemembered)
+    price_changes: PriceChanges = field(default_factory=PriceChanges)

@@ -33,9 +33,13 @@ from trueup.planner.identity import Identity, Match
 from trueup.planner.mapping import Policy
 from trueup.planner.preflight import refuse_unsafe
 from trueup.planner.project import Projector, retiring
+from trueup.planner.restate import Restater
+from trueup.planner.sharing import leaving_products, occupied_products, spared
+from trueup.planner.versions import PlanVersions
 from trueup.ports import Glance
 from trueup.reconcile.due_products import DueProducts
 from trueup.reconcile.guarding import guard
+from trueup.reconcile.in_use import count_subscriptions
 from trueup.reconcile.scope import Scope, Workshop
 from trueup.reconcile.surveyed import Survey
 
@@ -93,6 +97,7 @@ def survey(
         comparer.compare(due, scope)
     finally:
         shop.ledger.forget(reading)
+    count_subscriptions(shop, result)
     guard(shop, result)
     return result
 
@@ -190,8 +195,16 @@ class _Comparer:
         self._reading, self._result, self._on_agreed = reading, result, on_agreed
         self._policies = {kind: shop.mapping.policies(kind) for kind in Kind}
         projector = Projector(shop.mapping, census, schemas)
-        self._drafter = Drafter(projector, census, schemas, self._policies)
         self._intents = {i.key: i for i in shop.ledger.intents(tuple(Kind))}
+        plans = PlanVersions(
+            shop.price_changes,
+            shop.mapping,
+            Restater(shop.mapping, shop.rules),
+            census,
+            self._intents,
+            self._occupied,
+        )
+        self._drafter = Drafter(projector, census, schemas, self._policies, plans)
 
     def compare(self, due: DueProducts, scope: Scope) -> None:
         """Compare everything that is due."""
@@ -208,6 +221,7 @@ class _Comparer:
         if TargetName.BILLING in self._schemas and not (scope.skus or scope.limit):
             self._result.planned_leftovers += self._unused_devices()
         self._settle_conflicts()
+        self._spare_occupied()
         if self._witness is not None:
             self._look_also(self._witness)
 
@@ -252,6 +266,18 @@ class _Comparer:
             draft.planned = without_claimed(draft.planned, claimed)
         result.planned_leftovers = without_claimed(result.planned_leftovers, claimed)
 
+    def _spare_occupied(self) -> None:
+        """A Billing product stays on sale while plans that are not its own are in it."""
+        planned = [change for draft in self._result.drafts for change in draft.planned]
+        leaving = leaving_products(planned)
+        if not leaving:
+            return
+        residents = self._shop.ids.residents(self._reading, leaving)
+        occupied = occupied_products(planned, residents)
+        for draft in self._result.drafts if occupied else ():
+            draft.planned, said = spared(draft.planned, occupied)
+            draft.findings += said
+
     def _compare_part(self, drafts: list[ProductDraft]) -> None:
         self._draft_part(drafts)
         needy = [draft for draft in drafts if not draft.agrees]
@@ -266,7 +292,7 @@ class _Comparer:
         part = self._drafter.desire(drafts, bindings)
         remotes = ledger.candidates(self._reading, [r for _, r in part.desired], bindings)
         told = self._witness.compared if self._witness is not None else None
-        self._drafter.compare(part, remotes, bindings, self._intents, told)
+        self._drafter.compare(part, remotes, bindings, self._intents, told, self._shop.ids.stored)
 
     def _look_also(self, witness: Witness) -> None:
         """Compare what is left alone: its drafts are dropped."""
@@ -274,6 +300,13 @@ class _Comparer:
             for draft in drafts:
                 draft.due = {t: why for t, why in draft.due.items() if t in self._schemas}
             self._draft_part(drafts)
+
+    def _occupied(self, plans: Sequence[DesiredRecord]) -> frozenset[str]:
+        """Casefolded codes, among these, of plans that are there or bound to some product."""
+        ledger = self._shop.ledger
+        there = [r.code for r in ledger.candidates(self._reading, plans, [])]
+        bound = [b.key.code for b in ledger.bindings([], [plan.key for plan in plans])]
+        return frozenset(code.casefold() for code in (*there, *bound))
 
     def _shared_devices(self, drafts: Iterable[ProductDraft]) -> list[RecordKey]:
         return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from trueup.domain.changes import Action, Change, FieldDelta
@@ -23,17 +23,17 @@ from trueup.domain.records import (
     Ref,
     RemoteRecord,
     Schema,
+    Stands,
     TargetName,
 )
 from trueup.ports import Clock, Written
-from trueup.zoho.billing_records import SHAPES, Shape
+from trueup.zoho.billing_records import ORGANISATION, SHAPES, Shape
 from trueup.zoho.codec import identifier, same, text
 from trueup.zoho.http import Answer, Door, Safety
 from trueup.zoho.paging import billing_rows
 from trueup.zoho.refusals import GONE, reading
+from trueup.zoho.subscriptions import live_subscriptions
 from trueup.zoho.verdict import BILLING_VALIDATION
-
-ORGANISATION = "X-com-zoho-subscriptions-organizationid"
 
 Result = Written | RecordError
 RemoteId = Callable[[RecordKey], str | None]
@@ -58,6 +58,7 @@ class BillingTarget:
         tax_id: str | None = None,
     ) -> None:
         self._door = door
+        self._org_id = org_id
         self._headers = {ORGANISATION: org_id} if org_id else {}
         self._clock = clock
         self._currency = currency
@@ -87,6 +88,11 @@ class BillingTarget:
             if wanted:
                 found += [r for r in self.records(kind) if any(_could_be(r, i) for i in wanted)]
         return found
+
+    def subscriptions(self, codes: Collection[str]) -> Mapping[str, int] | None:
+        """Live subscriptions of these plans; None where Billing does not tell."""
+        counts = live_subscriptions(self._door, self._org_id)
+        return None if counts is None else {c: counts[c] for c in codes if c in counts}
 
     def _rows(self, shape: Shape) -> Iterator[Mapping[str, Any]]:
         return billing_rows(
@@ -148,9 +154,26 @@ class BillingTarget:
         shape = SHAPES[change.key.kind]
         if change.action is Action.CREATE:
             return self._create(shape, change, remote_id)
+        for need in change.needs:
+            self._require(need.key, change.stands)
         if change.writes:
             self._update(shape, change)
         return Written(change.remote_id)
+
+    def _require(self, key: RecordKey, stands: Stands) -> None:
+        """Raise `StaleError` unless a plan is there as it must be before the one before it goes."""
+        if key.kind is not Kind.BILLING_PLAN:
+            return
+        shape = SHAPES[key.kind]
+        try:
+            there = shape.read(self._read(shape, key.code))
+        except RejectedError as error:
+            if error.code != GONE:
+                raise
+            raise StaleError(f"waits for {key}, which is not there") from error
+        for name, values in stands.items():
+            if not any(same(there.get(name), value) for value in values):
+                raise StaleError(f"waits for {key}: its {name} is {there.get(name)}")
 
     def _create(self, shape: Shape, change: Change, remote_id: RemoteId) -> Written:
         values = {name: _resolved(value, remote_id) for name, value in change.after.items()}

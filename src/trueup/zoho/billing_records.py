@@ -16,6 +16,7 @@ from trueup.domain.records import FieldSpec, FieldValue, Kind, RemoteRecord
 from trueup.zoho.codec import identifier, read, text, write
 
 BASE = "/billing/v1"
+ORGANISATION = "X-com-zoho-subscriptions-organizationid"
 _EMPTY: tuple[Any, ...] = (None, "", [])
 
 

@@ -12,9 +12,8 @@ from typing import Any
 
 from trueup.domain.errors import RecordError, ScopeError, TargetStoppedError
 from trueup.domain.records import FieldSpec, Kind, Schema, TargetName
-from trueup.zoho.billing import ORGANISATION
 from trueup.zoho.billing_records import BASE as BILLING
-from trueup.zoho.billing_records import SHAPES
+from trueup.zoho.billing_records import ORGANISATION, SHAPES
 from trueup.zoho.codec import flag, identifier, number, text
 from trueup.zoho.crm import BASE as CRM
 from trueup.zoho.custom_fields import MODULE

@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from trueup.domain.errors import TargetStoppedError
-from trueup.zoho.billing import ORGANISATION
-from trueup.zoho.billing_records import BASE
+from trueup.zoho.billing_records import BASE, ORGANISATION
 from trueup.zoho.codec import text
 from trueup.zoho.http import Door
 from trueup.zoho.paging import Row, billing_rows

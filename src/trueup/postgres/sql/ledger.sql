@@ -106,7 +106,7 @@ where exists (select from ({catalogue_ids}) as alive (id) where alive.id = offer
    or not exists (select from trueup.owned where owner = offering_id)
 
 -- name: intents
-select kind, code, name, namesakes from trueup.intent
+select kind, code, name, namesakes, owner from trueup.intent
 where kind = any(%(kinds)s::text[])
 order by kind, code
 

@@ -37,7 +37,8 @@ from (
 
 -- name: candidates
 -- Whatever could be one of the wanted records: by own id, code, name, the name under which a
--- create was lost, and for a product of Billing the plan with its code and that plan's parent.
+-- create was lost, and for a product of Billing the plan with its code, the versions of it that
+-- are bound, and the parents of these plans.
 -- What is bound under another key is nobody else's: it is told only where it occupies a name.
 with read as materialized (
     select id from trueup.reading where name = %(reading)s
@@ -68,9 +69,15 @@ with read as materialized (
        and seen.name_key = intent.name_key and seen.name_key <> ''
     union all
     select wanted.code, false, seen.* from wanted
+    join lateral (
+        select wanted.code as plan_code where wanted.code <> ''
+        union
+        select code from trueup.binding
+        where owner = wanted.owner and owner <> '' and kind = 'billing_plan'
+    ) as version on true
     join trueup.observed as plan
         on plan.reading = (select id from read) and plan.kind = 'billing_plan'
-       and plan.code = wanted.code and plan.code <> ''
+       and plan.code = version.plan_code
     join trueup.observed as seen
         on seen.reading = plan.reading
        and ((seen.kind = plan.kind and seen.remote_id = plan.remote_id)
