@@ -164,7 +164,8 @@ def judge_record(entry: object) -> Verdict:
 
 
 def _judge_crm(status: int, document: Mapping[str, Any], retry_after: float | None) -> Verdict:
-    entries = document.get("data")
+    # Records answer one by one under `data`, the fields of a module under `fields`.
+    entries = document.get("data") or document.get("fields")
     if isinstance(entries, list) and entries:
         first = judge_record(entries[0])
         refused = all(isinstance(e, Mapping) and e.get("status") == "error" for e in entries)
