@@ -124,7 +124,7 @@ def test_several_records_that_could_be_ours_are_ambiguous() -> None:
         floor.crm.add(Kind.CRM_PRODUCT, {"Product_Code": "FIB-100", "Product_Name": "Fibre 100"})
     [row] = look(floor).rows
     assert (row.accord, row.sides[BILLING].accord) == (Accord.AMBIGUOUS, Accord.MISSING)
-    assert "2 records of kind crm_product could be this one" in row.why
+    assert all(remote_id in row.why for remote_id in floor.crm.stored)
 
 
 def test_a_refused_row_shows_what_zoho_says_of_it() -> None:
@@ -176,7 +176,7 @@ def test_a_retired_product_agrees_once_it_is_inactive_everywhere() -> None:
         None,
         False,
     )
-    assert "CRM is active, and should not be" in row.why
+    assert "CRM is still active" in row.why
     floor.run()
     [row] = look(floor).rows
     assert (row.accord, row.sides[CRM].active, row.items) == (Accord.SAME, False, 0)

@@ -18,7 +18,7 @@ from trueup.domain.records import TargetName
 from trueup.domain.verification import Accord, Document, Row, Verification
 
 _SIDES = {"catalogue": "Catalogue", "crm": "CRM", "billing": "Billing"}
-_TONES = {Accord.SAME: "good", Accord.DIFFERS: "bad", Accord.MISSING: "bad"}
+_TONES = {"same": "good", "differs": "bad", "missing": "bad", "": ""}
 _FULL = len(TargetName)
 
 
@@ -34,6 +34,7 @@ def page(report: Report) -> str:
         "title": f"Price verification {time.at(found.at)[:10]}",
         "heading": "Price verification",
         "when": _text(f"{number}, {written}, time zone {report.zone.key}"),
+        "sides": _all_of(found),
         "tone": "good" if found.whole else "bad",
         "notes": "\n".join(_notes(report)),
         "totals": "\n".join(_totals(c, sides, found) for c, sides in found.totals().items()),
@@ -42,6 +43,12 @@ def page(report: Report) -> str:
     }
     template = files("trueup.cli").joinpath("verify_page.html").read_text(encoding="utf-8")
     return Template(template).substitute(parts)
+
+
+def _all_of(found: Verification) -> str:
+    """The sides that were compared, in words."""
+    *first, last = [_SIDES["catalogue"], *(_SIDES[target.value] for target in found.targets)]
+    return f"{', '.join(first)} and {last}"
 
 
 def _notes(report: Report) -> Iterator[str]:
@@ -117,26 +124,33 @@ def _table(title: str, rows: Sequence[Row]) -> str:
 
 def _row(row: Row) -> str:
     cells = cells_of(row.as_json())
-    tone = _TONES.get(row.accord, "warn")
 
     def part(name: str, style: str = "") -> str:
         shown = f' class="{style}"' if style else ""
-        return f'<span{shown} data-cell="{name}">{_text(cells[name])}</span>'
+        return f'<b{shown} data-cell="{name}">{_text(cells[name])}</b>'
 
+    def side(name: str) -> str:
+        accord, on_sale = part(name, _tone(cells[name])), part(f"{name}_active")
+        return (
+            f'<p class="n">{part(f"{name}_price")}</p><p class="s">{accord}, on sale: {on_sale}</p>'
+        )
+
+    listed = f"{part('currency')}, on sale: {part('active')}"
+    verdict = part("verdict", f"word {_tone(row.accord)}")
     columns = (
-        part("sku", "sku") + part("name") + part("id", "id"),
-        part("verdict", f"word {tone}") + part("status") + part("waiting", "warn"),
-        part("price", "n") + part("currency", "soft n") + _labelled("on sale", part("active")),
-        part("crm_price", "n") + part("crm") + _labelled("on sale", part("crm_active")),
-        part("billing_price", "n") + part("billing") + _labelled("on sale", part("billing_active")),
-        part("plan") + _labelled("items", part("items")) + _labelled("same", part("items_same")),
+        f'<p>{part("sku", "word")}</p><p>{part("name")}</p><p class="s">{part("id")}</p>',
+        f'<p>{verdict}</p><p class="s">{part("status")} {part("waiting", "warn")}</p>',
+        f'<p class="n">{part("price")}</p><p class="s">{listed}</p>',
+        side("crm"),
+        side("billing"),
+        f'<p>{part("plan")}</p><p class="s">items {part("items_same")}/{part("items")}</p>',
         part("why"),
     )
     return f"<tr data-row>{''.join(f'<td>{column}</td>' for column in columns)}</tr>"
 
 
-def _labelled(label: str, part: str) -> str:
-    return f"<i>{label}</i> {part}"
+def _tone(accord: str) -> str:
+    return _TONES.get(accord, "warn")
 
 
 def _text(text: object) -> str:

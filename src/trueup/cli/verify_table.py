@@ -47,7 +47,9 @@ def show(report: Report, *, everything: bool) -> None:
 
 def verdict(found: Verification) -> str:
     """The one line."""
-    return f"{found.agreeing:,}/{len(found.rows):,} products say the same everywhere."
+    names = " and ".join(target.value for target in found.targets)
+    where = "everywhere" if len(found.targets) == len(TargetName) else f"in {names}"
+    return f"{found.agreeing:,}/{len(found.rows):,} products say the same {where}."
 
 
 def _stands(found: Verification) -> str:

@@ -7,12 +7,12 @@ one thing: a record without a change agrees, one that would be created is missin
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from trueup.domain.changes import Action, Change, FieldDelta, Reason
 from trueup.domain.offering import Offering, Withdrawn
-from trueup.domain.records import ACTIVE, DesiredRecord, FieldValue, Kind, Slot, TargetName
+from trueup.domain.records import ACTIVE, DesiredRecord, Fields, FieldValue, Kind, Slot, TargetName
 from trueup.domain.verification import Accord, Row, Side, Stand
 from trueup.planner.diff import Comparison
 from trueup.planner.draft import ProductDraft
@@ -35,7 +35,8 @@ _ITEMS = frozenset({Slot.INSTALLATION, Slot.DEVICE})
 class RecordVerdict:
     """What one record says. `change` is what the planner would do about it.
 
-    `there` tells whether it exists, `price` and `active` what it says, `code` the code it carries.
+    `wanted` is the price that it should say, `there` tells whether it exists, `price` and `active`
+    what it says, `code` the code it carries.
     """
 
     kind: Kind
@@ -43,6 +44,7 @@ class RecordVerdict:
     accord: Accord
     words: str
     retiring: bool
+    wanted: Decimal | None = None
     there: bool = False
     price: Decimal | None = None
     active: bool | None = None
@@ -64,23 +66,30 @@ class Judge:
         """What one record says, and whether that is what is wanted."""
         accord, words = self._compared(record, comparison)
         kind, remote = record.key.kind, match.remote
-        if remote is None:
-            return RecordVerdict(
-                kind, record.slot, accord, words, record.retiring, change=comparison.change
-            )
-        active = remote.fields.get(ACTIVE[kind])
-        return RecordVerdict(
+        verdict = RecordVerdict(
             kind,
             record.slot,
             accord,
             words,
             record.retiring,
-            there=True,
-            price=_amount(remote.fields.get(name) for name in self._prices[kind]),
-            active=active if isinstance(active, bool) else None,
-            code=remote.code or record.key.code,
+            wanted=self._price(kind, record.fields),
             change=comparison.change,
         )
+        if remote is None:
+            return verdict
+        active = remote.fields.get(ACTIVE[kind])
+        return replace(
+            verdict,
+            there=True,
+            price=self._price(kind, remote.fields),
+            active=active if isinstance(active, bool) else None,
+            code=remote.code or record.key.code,
+        )
+
+    def _price(self, kind: Kind, fields: Fields) -> Decimal | None:
+        """The list price that a record states."""
+        kept = (fields.get(name) for name in self._prices[kind])
+        return next((value for value in kept if isinstance(value, Decimal)), None)
 
     def _compared(self, record: DesiredRecord, comparison: Comparison) -> tuple[Accord, str]:
         change, finding = comparison
@@ -94,7 +103,7 @@ class Judge:
                 return Accord.DIFFERS, f"{noun} {record.key.code} is to take over and is not there"
             return Accord.MISSING, f"{noun} is missing"
         if change.action is Action.RETIRE:
-            return Accord.DIFFERS, f"{noun} is active, and should not be"
+            return Accord.DIFFERS, f"{noun} is still active"
         if not change.deltas:
             return Accord.SAME, ""  # only our memory of it changes
         return Accord.DIFFERS, "; ".join(self._differing(noun, change))
@@ -131,7 +140,10 @@ def row_of(
     unread: Mapping[TargetName, str],
     currency: str,
 ) -> Row:
-    """The verdict on one product at these targets."""
+    """The verdict on one product at these targets.
+
+    Its price is the one that Zoho should show: the catalogue's, in the VAT basis of the record.
+    """
     draft, reading = found.draft, found.draft.reading
     records = [_settled(record, draft) for record in found.records] + list(found.shared)
     offering = reading if isinstance(reading, Offering) else None
@@ -145,6 +157,7 @@ def row_of(
     stand = found.stand or _stand(draft, sides.values())
     if stand is Stand.GONE and words:
         words.insert(0, _GONE)
+    stated = next((r.wanted for r in records if r.wanted is not None), None)
     items = [r for r in records if r.slot in _ITEMS and not r.retiring]
     plan = _selling([r for r in [*records, *found.glanced] if r.kind is Kind.BILLING_PLAN])
     return Row(
@@ -154,14 +167,14 @@ def row_of(
         stand=stand,
         accord=Accord.worst(side.accord for side in sides.values()),
         currency=offering.recurring.currency if offering else currency,
-        price=offering.recurring.amount if offering else None,
+        price=(stated or offering.recurring.amount) if offering else None,
         active=None if stand is Stand.REFUSED else stand is Stand.ACTIVE,
         sides=sides,
         plan=plan.code if plan else "",
         items=len(items),
         items_same=sum(1 for item in items if item.accord is Accord.SAME),
         waiting=_waiting(draft),
-        why="; ".join(dict.fromkeys([*words, *_held_words(draft)])),
+        why="; ".join(dict.fromkeys([*words, *_held_words(draft), *_remarks(draft)])),
     )
 
 
@@ -228,6 +241,11 @@ def _held_words(draft: ProductDraft) -> Iterator[str]:
         yield f"{'rejected' if one.rejected else 'held'}: {one.why}"
 
 
+def _remarks(draft: ProductDraft) -> Iterator[str]:
+    """What was found and keeps the product from nothing."""
+    return (finding.message for finding in draft.findings if not finding.blocks)
+
+
 def _noun(record: DesiredRecord) -> str:
     noun = _NOUNS[record.key.kind]
     return f"{noun} {record.key.code}" if record.key.kind is Kind.BILLING_ITEM else noun
@@ -242,7 +260,3 @@ def _shown(value: FieldValue) -> str:
         return "empty"
     text = " ".join(str(value).split())
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
-def _amount(values: Iterable[FieldValue]) -> Decimal | None:
-    return next((value for value in values if isinstance(value, Decimal)), None)
