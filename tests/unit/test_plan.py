@@ -77,6 +77,7 @@ def test_the_document_has_the_names_of_the_specification() -> None:
                 "deltas": {"Unit_Price": ["799.00", "899.00"]},
                 "moved": {"Unit_Price": "unknown"},
                 "held": [],
+                "subscriptions": None,
             }
         ],
         "findings": [

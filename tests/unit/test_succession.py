@@ -24,9 +24,11 @@ from support.workshop import (
 )
 from trueup.domain.changes import Action, FindingKind, Reason, Status
 from trueup.domain.guards import Rule
+from trueup.domain.plan import mark_of
 from trueup.domain.records import Kind, RecordKey, Ref, TargetName
 from trueup.domain.runs import ProductStatus, RunState
 from trueup.planner.due import Look
+from trueup.planner.explain import explain_change
 from trueup.planner.mapping import FieldRule
 from trueup.planner.versions import PriceChanges, Strategy
 
@@ -297,6 +299,14 @@ def test_subscriptions_on_the_former_plan_are_told() -> None:
     report = floor.run()
     told = {c.key.code: c.subscriptions for c in report.plan.changes if c.key.kind is PLAN}
     assert told == {SKU: 12, SECOND: 12}
+    in_json = {c["code"]: c["subscriptions"] for c in report.plan.as_json()["changes"]}
+    assert (in_json[SKU], in_json[SECOND]) == (12, 12)
+    [create] = [c for c in report.plan.changes if c.key == key(SECOND)]
+    assert list(explain_change(create))[-2:] == [
+        f"    takes over from {SKU}, recurring_price 100.00",
+        f"    12 live subscriptions stay on {SKU}",
+    ]
+    assert mark_of(create) == mark_of(replace(create, subscriptions=None))
     [finding] = report.plan.findings
     assert (finding.code, finding.kind, finding.blocks) == (
         "plan_in_use", FindingKind.PLAN, frozenset(),

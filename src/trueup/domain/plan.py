@@ -76,6 +76,7 @@ class Plan:
                 **change_as_json(change),
                 "moved": {name: who.value for name in change.deltas if (who := change.moved(name))},
                 "held": rules.get(id(change), []),
+                "subscriptions": change.subscriptions,
             }
             for change in self.changes
         ]

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from trueup.domain.changes import Action, Change, FieldDelta, Finding
+from trueup.domain.changes import Action, Change, FieldDelta, Finding, Reason
 from trueup.domain.guards import Rule
 from trueup.domain.plan import value_as_json
 from trueup.domain.records import FieldValue
 from trueup.domain.threeway import Moved
 from trueup.planner.division import percent
+from trueup.planner.succession import in_use
 
 SIGNS = {Action.CREATE: "+", Action.ADOPT: "=", Action.UPDATE: "~", Action.RETIRE: "-"}
 SIDES = {
@@ -46,6 +47,17 @@ def explain_change(change: Change, rules: Sequence[Rule] = ()) -> Iterator[str]:
     yield f"{SIGNS[change.action]} {change.key} {change.action.value} ({change.reason.value}){held}"
     for name, delta in change.deltas.items():
         yield explain_delta(name, delta, change.moved(name), new=change.action is Action.CREATE)
+    yield from _explain_versions(change)
+
+
+def _explain_versions(change: Change) -> Iterator[str]:
+    """From which plan a new version takes over, and whom a change of a plan may concern."""
+    former = str(change.applied.get("plan_code") or change.key.code)
+    if change.action is Action.CREATE and change.reason is Reason.REPRICED:
+        price = explain_value(change.applied.get("recurring_price"))
+        yield f"    takes over from {former}, recurring_price {price}"
+    if change.subscriptions:
+        yield f"    {in_use(change.subscriptions, former)}"
 
 
 def explain_delta(name: str, delta: FieldDelta, moved: Moved | None, *, new: bool = False) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from trueup.domain.changes import Action, Change, Finding, FindingKind
 from trueup.domain.records import (
     ACTIVE,
     Binding,
@@ -20,6 +21,7 @@ from trueup.domain.records import (
     Ref,
     Slot,
 )
+from trueup.planner.mapping import FieldMap
 from trueup.planner.project import retiring
 
 _PRICE = "recurring_price"
@@ -78,6 +80,34 @@ def _standing(
     if prices:
         stands[_PRICE] = tuple(dict.fromkeys(prices))
     return stands
+
+
+def plan_in_question(change: Change, mapping: FieldMap) -> str:
+    """The code of the plan whose subscriptions a change may concern; empty for other changes.
+
+    A new version concerns those of the plan that it takes over from.
+    """
+    if change.key.kind is not Kind.BILLING_PLAN:
+        return ""
+    if change.action is Action.CREATE:
+        return str(change.applied.get("plan_code") or "")
+    reprices = bool(mapping.money(change.key.kind).keys() & change.deltas.keys())
+    retires = change.action is Action.RETIRE
+    return change.key.code if reprices or retires else ""
+
+
+def plan_in_use(change: Change) -> Finding | None:
+    """A plan that goes while customers have it: nothing is wrong, and somebody should know."""
+    if change.action is not Action.RETIRE or not change.subscriptions:
+        return None
+    return Finding(
+        "plan_in_use",
+        FindingKind.PLAN,
+        change.sku,
+        f"{in_use(change.subscriptions, change.key.code)}, which is marked inactive",
+        change.owner,
+        blocks=frozenset(),
+    )
 
 
 def in_use(count: int, code: str) -> str:

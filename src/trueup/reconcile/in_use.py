@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from trueup.domain.changes import Action, Change, Finding, FindingKind
-from trueup.domain.records import Kind, TargetName
+from trueup.domain.changes import Change
+from trueup.domain.records import TargetName
 from trueup.planner.mapping import FieldMap
-from trueup.planner.succession import in_use
+from trueup.planner.succession import plan_in_question, plan_in_use
 from trueup.ports import CountsSubscriptions
 from trueup.reconcile.scope import Workshop
 from trueup.reconcile.surveyed import Survey
@@ -35,37 +35,9 @@ def count_subscriptions(shop: Workshop, seen: Survey) -> None:
         return
     for draft in seen.drafts:
         draft.planned = [_counted(change, counts, shop.mapping) for change in draft.planned]
-        draft.findings += [found for c in draft.planned if (found := _in_use(c)) is not None]
-
-
-def plan_in_question(change: Change, mapping: FieldMap) -> str:
-    """The code of the plan whose subscriptions a change may concern; empty for other changes.
-
-    A new version concerns those of the plan that it takes over from.
-    """
-    if change.key.kind is not Kind.BILLING_PLAN:
-        return ""
-    if change.action is Action.CREATE:
-        return str(change.applied.get("plan_code") or "")
-    reprices = bool(mapping.money(change.key.kind).keys() & change.deltas.keys())
-    retires = change.action is Action.RETIRE
-    return change.key.code if reprices or retires else ""
+        draft.findings += [found for c in draft.planned if (found := plan_in_use(c)) is not None]
 
 
 def _counted(change: Change, counts: Mapping[str, int], mapping: FieldMap) -> Change:
     code = plan_in_question(change, mapping)
     return replace(change, subscriptions=counts.get(code, 0)) if code else change
-
-
-def _in_use(change: Change) -> Finding | None:
-    """A plan that goes while customers have it: nothing is wrong, and somebody should know."""
-    if change.action is not Action.RETIRE or not change.subscriptions:
-        return None
-    return Finding(
-        "plan_in_use",
-        FindingKind.PLAN,
-        change.sku,
-        f"{in_use(change.subscriptions, change.key.code)}, which is marked inactive",
-        change.owner,
-        blocks=frozenset(),
-    )
