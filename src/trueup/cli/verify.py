@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -59,10 +59,11 @@ def verify(
     """Say whether catalogue, CRM and Billing say the same, product by product.
 
     Reads everything, whatever was verified when: price, on sale or not,
-    plan, items and every other managed field. Writes to no target. Each
-    whole report carries a digest of its rows and of the report before it,
-    and is written into a chain; --check tells whether a JSON, CSV or HTML
-    report is still what was written. With --sku or --target it is not.
+    plan, items and every other managed field. Writes to no target.
+
+    Each report carries a digest of its rows and of the report before it,
+    and is recorded in that chain (one of some products or one target is
+    not): --check tells whether a JSON, CSV or HTML report is untouched.
 
     Ends with 0 when all products say the same, with 1 otherwise.
 
@@ -121,17 +122,19 @@ def _conclude(
 
     if html is not None:
         _write(html, lambda file: file.write(page(report)))
-    if csv == _STDOUT:
-        write_csv(report, sys.stdout)
-    elif csv is not None:
+    if csv is not None and csv != _STDOUT:
         # Spreadsheets take text for UTF-8 only with the mark in front.
         _write(Path(csv), lambda file: write_csv(report, file), mark=True)
-    if json:
-        output.print_json(report_as_json(report))
-    elif csv != _STDOUT:
-        show(report, everything=everything)
-        for file in filter(None, (csv, html)):
-            output.say(f"written to {file}; `trueup verify --check {file}` checks it", "cyan")
+    # That nobody reads on changes nothing about the verdict.
+    with suppress(BrokenPipeError):
+        if csv == _STDOUT:
+            write_csv(report, sys.stdout)
+        elif json:
+            output.print_json(report_as_json(report))
+        else:
+            show(report, everything=everything)
+            for file in filter(None, (csv, html)):
+                output.say(f"written to {file}; `trueup verify --check {file}` checks it", "cyan")
     return _exit_code(report.found)
 
 

@@ -47,7 +47,7 @@ def page(report: Report) -> str:
 
 def _all_of(found: Verification) -> str:
     """The sides that were compared, in words."""
-    *first, last = [_SIDES["catalogue"], *(_SIDES[target.value] for target in found.targets)]
+    *first, last = ["the catalogue", *(_SIDES[target.value] for target in found.targets)]
     return f"{', '.join(first)} and {last}"
 
 
