@@ -252,3 +252,5 @@ def test_what_passed_of_an_update_waits_as_well_when_it_needs_what_waits() -> No
     assert held.change.deltas == moved.deltas
     assert held.rules == (Rule.PRICE_FALL, Rule.TAKEOVER)
     assert held.why.endswith("; waits for billing_product/F")
+    both = [one for found in judged.held for one in found]
+    assert judge([taken_over(), moved], approving(*both)).held == [[], []]

@@ -63,7 +63,8 @@ def divide(change: Change, flags: list[Flag], approved: frozenset[str]) -> Divid
         return _divide_whole(change, flags, approved)
     refused = frozenset(flag.name for flag in flags if flag.rule is Rule.REJECTED)
     asked = frozenset(flag.name for flag in flags) - refused
-    for names in [asked, refused, *_by_rule(flags)]:
+    everything = frozenset(change.deltas) - refused
+    for names in [everything, asked, refused, *_by_rule(flags)]:
         if names and mark_of(part_of(change, names)) in approved:
             asked, refused = asked - names, refused - names
     waiting = asked | refused
