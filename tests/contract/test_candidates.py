@@ -150,3 +150,15 @@ def test_awkward_text_survives(bench: Bench) -> None:
     bench.ledger.observe("r", CRM, [record])
     wanted: list[DesiredRecord] = [a_desired(key(text))]
     assert [record] == bench.ledger.candidates("r", wanted, [])
+
+
+def test_a_record_that_is_named_apart_hears_who_has_the_name(bench: Bench) -> None:
+    """It keeps its code in its name for as long as somebody else has the name."""
+    apart = a_record("1", kind=PRODUCT, fields={"name": "Line [A]"})
+    stranger = a_record("2", kind=PRODUCT, fields={"name": "Line"})
+    wanted = a_desired(key("A", PRODUCT), P1, fields={"name": "Line"})
+    binding = Binding(key("A", PRODUCT), Slot.PRODUCT, "1", P1, "A", {})
+    bench.ledger.observe("r", PRODUCT, [apart, stranger])
+    assert [apart, stranger] == bench.ledger.candidates("r", [wanted], [binding])
+    renamed = replace(wanted, fields={"name": "Line 2"})
+    assert [apart] == bench.ledger.candidates("r", [renamed], [binding])

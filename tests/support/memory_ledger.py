@@ -19,6 +19,7 @@ from trueup.domain.records import (
     RemoteRecord,
     Slot,
     TargetName,
+    is_named_apart,
 )
 from trueup.domain.runs import ProductResult, ProductStatus, Run, RunState, Verdict
 from trueup.domain.states import ProductState, Standing
@@ -136,7 +137,9 @@ class MemoryLedger:
         found = {(b.key.kind, b.remote_id) for b in bindings} & set(seen)
         in_the_way = set()
         for wanted in desired:
-            if any((b.key.kind, b.remote_id) in seen and _is_its(b, wanted) for b in bindings):
+            own = [b for b in bindings if (b.key.kind, b.remote_id) in seen and _is_its(b, wanted)]
+            names = [seen[b.key.kind, b.remote_id].name for b in own]
+            if own and not any(is_named_apart(wanted, name) for name in names):
                 continue
             for place, record in seen.items():
                 if self._could_be(record, wanted, seen.values()):

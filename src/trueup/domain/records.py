@@ -121,6 +121,12 @@ class DesiredRecord:
     ask: str = ""
 
 
+def is_named_apart(record: DesiredRecord, name: str) -> bool:
+    """Whether a remote name carries the code besides the wanted name, which somebody else had."""
+    wanted = record.fields.get(NAME[record.key.kind])
+    return isinstance(wanted, str) and name == f"{wanted} [{record.key.code}]"
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteRecord:
     """What a target holds, already normalised at the door.

@@ -13,7 +13,15 @@ from typing import Any, Final
 from psycopg.sql import SQL
 from psycopg_pool import ConnectionPool
 
-from trueup.domain.records import NAME, Binding, DesiredRecord, Kind, RemoteRecord, Slot
+from trueup.domain.records import (
+    NAME,
+    Binding,
+    DesiredRecord,
+    Kind,
+    RemoteRecord,
+    Slot,
+    is_named_apart,
+)
 from trueup.postgres.jsonfields import clean, dump, dump_fields, load_fields
 from trueup.postgres.ledger_rows import Row, key_of
 from trueup.postgres.queries import load_queries
@@ -120,17 +128,24 @@ class Readings:
 
 
 class _Known:
-    """Which records need no search: what is bound to them was read."""
+    """Which records need no search: what is bound to them was read.
+
+    One that carries its code in its name is searched for all the same: whether it may give the
+    code up depends on who else has the name.
+    """
 
     def __init__(
         self, bindings: Sequence[Binding], read: Mapping[tuple[Kind, str], RemoteRecord]
     ) -> None:
         there = [b for b in bindings if (b.key.kind, b.remote_id) in read]
+        self._names = {b.key: read[b.key.kind, b.remote_id].name for b in there}
         self._by_key = {b.key: b.owner for b in there}
         self._by_slot = {(b.key.kind, b.slot, b.owner) for b in there if b.slot in _ONE_PER_OWNER}
 
     def settles(self, record: DesiredRecord) -> bool:
         """Whether its own binding leads to a record that was read."""
+        if is_named_apart(record, self._names.get(record.key, "")):
+            return False
         if record.owner and (record.key.kind, record.slot, record.owner) in self._by_slot:
             return True
         return self._by_key.get(record.key) in {"", record.owner}
