@@ -49,6 +49,7 @@ PLAN = replace(
         Kind.BILLING_PLAN,
         "FIB-100",
         name="Fibre 100",
+        recurring_price=Decimal("899.00"),
         product_id=Ref(a_create(Kind.BILLING_PRODUCT, "FIB-100").key),
     ),
     owner=OWNER,
@@ -241,12 +242,13 @@ class TestApproving:
 
 class TestRejecting:
     def test_a_rejected_value_is_refused(self, desk: Desk, fence: Fence) -> None:
-        """Every field of the change; nobody is asked about it any more."""
+        """Nobody is asked about it any more; of what would be made whole the amounts are enough."""
         seen = waiting(desk, fence, PLAN)
         assert len(desk.decisions.reject(seen, BEN)) == 1
         assert desk.decisions.waiting() == []
         evidence = desk.book.evidence([PLAN], NOW, GuardLimits())
-        assert {n: r.value for (_, n), r in evidence.refused.items()} == PLAN.after
+        refused = {n: r.value for (_, n), r in evidence.refused.items()}
+        assert refused == {"recurring_price": Decimal("899.00")}
         assert {r.note for r in evidence.refused.values()} == {"too low"}
         desk.book.hold([held(PLAN, Rule.REJECTED)], "r2", fence)
         assert desk.decisions.waiting() == []
@@ -277,10 +279,10 @@ class TestRejecting:
     ) -> None:
         """Then it is no part of what its run held any more."""
         desk.decisions.reject(waiting(desk, fence), BEN)
-        desk.book.outgrow([FALL, RENAME], fence)
+        desk.book.lift([(FALL.key, "Product_Name")], fence)
         assert desk.refused() == {("Unit_Price", BEN.by)}
         assert len(desk.decisions.of_run("r1")) == 1
-        desk.book.outgrow([LOWER], fence)
+        desk.book.lift([(FALL.key, "Unit_Price")], fence)
         assert desk.refused() == set()
         assert desk.decisions.of_run("r1") == []
 

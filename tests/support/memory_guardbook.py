@@ -13,8 +13,7 @@ from trueup.domain.guards import Evidence, FieldKey, Flips, GuardLimits, Held, R
 from trueup.domain.plan import mark_of
 from trueup.domain.records import FieldValue, Kind, TargetName
 from trueup.domain.states import ProductState, Standing
-from trueup.domain.threeway import same
-from trueup.domain.waiting import HeldState
+from trueup.domain.waiting import HeldState, refused_values
 from trueup.domain.waiting import Waiting as Kept
 from trueup.ports import Decision, Fence
 
@@ -123,13 +122,10 @@ class MemoryGuardbook:
             if any(c.key == key and self._in_order(c, since) for c in bearers):
                 del self.refused[key, name]
 
-    def outgrow(self, planned: Sequence[Change], fence: Fence) -> None:
+    def lift(self, fields: Collection[FieldKey], fence: Fence) -> None:
         self._check(fence)
-        for change in planned:
-            for name, after in change.after.items():
-                refusal = self.refused.get((change.key, name))
-                if refusal is not None and not same(after, refusal.value):
-                    del self.refused[change.key, name]
+        for place in fields:
+            self.refused.pop(place, None)
 
     def establish(self, targets: Collection[TargetName], run_id: str, fence: Fence) -> None:
         self._check(fence)
@@ -223,6 +219,7 @@ class MemoryDecisions:
             if run_id in (one.first_run, one.last_run)
             and (
                 one.state != "rejected"
+                or one.depends
                 or any((one.key, n) in self.book.refused for n in one.deltas)
             )
         ]
@@ -238,11 +235,8 @@ class MemoryDecisions:
 
     def reject(self, seen: Sequence[Kept], decision: Decision) -> frozenset[int]:
         decided = self._decide(seen, "rejected", decision, ("open", "approved"))
-        for number in decided:
-            change = self.book.waiting[number].held.change
-            for name, value in change.after.items():
-                refusal = Refusal(value, decision.by, decision.note)
-                self.book.refused[change.key, name] = refusal
+        for place, value in refused_values([one for one in seen if one.number in decided]).items():
+            self.book.refused[place] = Refusal(value, decision.by, decision.note)
         return decided
 
     def outdate(self, numbers: Collection[int]) -> None:

@@ -10,12 +10,13 @@ from cyclopts import Parameter
 from trueup.cli import output
 from trueup.cli.asking import By, Why, Yes, approval, confirmed, person
 from trueup.cli.held import grouped, held, show_groups, waiting_as_json
-from trueup.cli.monitor_runs import find_run
+from trueup.cli.monitor_runs import LAST, find_run
 from trueup.cli.reading import open_desk
 from trueup.cli.selectors import Json, Skus, Verbose, known_skus
 from trueup.domain.errors import UsageError
 from trueup.domain.guards import Rule
 from trueup.domain.waiting import HeldState, Waiting
+from trueup.planner.explain import counted
 
 if TYPE_CHECKING:
     from trueup.cli.reading import Desk
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["approve", "held", "reject"]
 
-LAST = "last"
 
 RunId = Annotated[
     str, Parameter(name="RUN", help="The run: its id, the beginning of it, or `last`.")
@@ -142,16 +142,8 @@ def _approve_now(seen: Sequence[Waiting], decision: Decision, *, json: bool, ver
 
 def _run_of(desk: Desk, decisions: PostgresDecisions, run_id: str) -> str:
     """The run that somebody names; `last` is the newest that holds something, or the newest."""
-    from trueup.postgres import reports
-
-    if run_id.strip() != LAST:
-        return find_run(desk, run_id).run_id
-    if newest := decisions.newest_run():
-        return newest
-    runs = reports.last_runs(desk.connection, 1)
-    if not runs:
-        raise UsageError("no run has started yet", "`trueup run` starts the first one")
-    return runs[0].run_id
+    newest = decisions.newest_run() if run_id.strip() == LAST else None
+    return newest or find_run(desk, run_id).run_id
 
 
 def _choice(
@@ -178,8 +170,7 @@ def _show(desk: Desk, seen: Sequence[Waiting], *, json: bool) -> None:
 
 def _count(changes: Sequence[Waiting]) -> str:
     products = len({one.sku for one in changes})
-    nouns = "change" if len(changes) == 1 else "changes", "product" if products == 1 else "products"
-    return f"{len(changes)} {nouns[0]} of {products} {nouns[1]}"
+    return f"{counted(len(changes), 'change')} of {counted(products, 'product')}"
 
 
 def _nothing(run_id: str, of_run: Sequence[Waiting], *, json: bool) -> int:

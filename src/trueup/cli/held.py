@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from trueup.cli import output
@@ -13,7 +14,14 @@ from trueup.domain.changes import Action
 from trueup.domain.guards import SETTING_OF, Rule
 from trueup.domain.records import TargetName
 from trueup.domain.waiting import HeldState, Waiting
-from trueup.planner.explain import RULES, SIGNS, explain_delta, share_of
+from trueup.planner.explain import (
+    RULES,
+    SIGNS,
+    counted,
+    explain_delta,
+    explain_measure,
+    share_of,
+)
 
 if TYPE_CHECKING:
     from trueup.cli.reading import BusinessTime, Desk
@@ -78,10 +86,15 @@ def grouped(desk: Desk, changes: Sequence[Waiting]) -> list[Group]:
         found.setdefault((one.rules[0], one.target), []).append(one)
     places = sorted(found, key=lambda place: (list(Rule).index(place[0]), place[1].value))
     return [
-        Group(rule, target, tuple(found[rule, target]), _violation(said, rule, target, of))
+        Group(rule, target, tuple(sorted(of, key=_by_cause)), _violation(said, rule, target, of))
         for rule, target in places
         for of in [found[rule, target]]
     ]
+
+
+def _by_cause(one: Waiting) -> tuple[str, bool, int]:
+    """By product; what only waits for another change comes after it."""
+    return one.sku, one.depends, one.number
 
 
 def _violation(
@@ -96,13 +109,9 @@ def show_groups(groups: Sequence[Group], time: BusinessTime) -> None:
     """Each guard in words with its measure, then each change."""
     for group in groups:
         output.heading(f"{group.rule.value} at {group.target.value}: {RULES[group.rule]}")
-        told = group.violation
-        limit = f"limit {told['limit']}" if told["limit"] != "none" else "no limit"
-        setting = f", set by {told['setting']}" if told["setting"] else ""
-        output.say(f"{told['measure']} ({limit}{setting})")
-        products = len(group.skus)
-        noun = "product" if products == 1 else "products"
-        output.say(f"{products} {noun}, {len(group.changes)} changes")
+        output.say(explain_measure(group.violation))
+        products, changes = len(group.skus), len(group.changes)
+        output.say(f"{counted(products, 'product')}, {counted(changes, 'change')}")
         for one in group.changes:
             show_waiting(one, time)
 
@@ -112,7 +121,8 @@ def show_waiting(one: Waiting, time: BusinessTime) -> None:
     also = ", ".join(rule.value for rule in one.rules[1:])
     words = f"{SIGNS[one.action]} {one.key} {one.action.value} ({one.reason.value})"
     output.say(f"{words}  {one.sku}{f'  [also: {also}]' if also else ''}", "magenta")
-    for name, delta in one.deltas.items():
+    amounts_first = sorted(one.deltas.items(), key=lambda of: not isinstance(of[1].after, Decimal))
+    for name, delta in amounts_first:
         output.say(explain_delta(name, delta, one.moved(name), new=one.action is Action.CREATE))
     output.say(f"    why  {one.why}")
     output.say(f"    since {time.at(one.held_at)}, fingerprint {one.fingerprint}", "dim")

@@ -61,6 +61,7 @@ def errors(*, target: Targets = None, limit: Limit = _MOST, json: Json = False) 
     with open_desk() as desk:
         counts = reports.trouble_counts(desk.connection, places)
         failing = reports.troubled_products(desk.connection, targets=places, limit=limit)
+        rows = attention.held_reasons(desk.connection, limit=1)
         guarded = attention.held_by_guards(desk.connection)
         others = reports.troubled_products(desk.connection, waiting, targets=places, limit=limit)
     total = counts[Standing.HELD] + counts[Standing.SKIPPED]
@@ -81,7 +82,7 @@ def errors(*, target: Targets = None, limit: Limit = _MOST, json: Json = False) 
         output.say("Nothing fails, nothing is held, nothing is refused.", "bold green")
         return
     _show_failing(failing, counts[Standing.FAILED], desk.time)
-    _show_waiting(others, total, desk.time)
+    _show_waiting(others, total, desk.time, rows=bool(rows) or counts[Standing.SKIPPED] > 0)
     if guarded:
         output.say("→ `trueup held` shows what waits for a decision, and how to decide", "cyan")
 
@@ -117,7 +118,9 @@ def _show_failing(found: Sequence[TroubledProduct], total: int, time: BusinessTi
     _say_rest(len(found), total)
 
 
-def _show_waiting(found: Sequence[TroubledProduct], total: int, time: BusinessTime) -> None:
+def _show_waiting(
+    found: Sequence[TroubledProduct], total: int, time: BusinessTime, *, rows: bool
+) -> None:
     if not found:
         return
     output.heading(f"Held or refused ({total:,})")
@@ -135,7 +138,8 @@ def _show_waiting(found: Sequence[TroubledProduct], total: int, time: BusinessTi
         ],
     )
     _say_rest(len(found), total)
-    output.say("→ correct the row in the catalogue; every run reads it again", "cyan")
+    if rows:
+        output.say("→ correct the row in the catalogue; every run reads it again", "cyan")
 
 
 def _word(trouble: TroubledProduct) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from cyclopts import App, Parameter
 
@@ -24,6 +24,7 @@ _COLUMNS = (
 )
 _WIDE = 150  # columns of a terminal that the table needs
 COUNTED = ("oauth", "crm", "billing")  # requests, in this order
+LAST = "last"  # the word for the newest run
 _COMPARED = 500  # runs among which a mistyped id is looked for
 
 runs = App(
@@ -56,7 +57,7 @@ def last_runs(*, limit: Limit = 20, json: Json = False) -> None:
 
 @runs.command(name="show")
 def show_run(
-    run_id: Annotated[str, Parameter(help="Its id, or the beginning of it.")],
+    run_id: Annotated[str, Parameter(help="Its id, the beginning of it, or `last`.")],
     /,
     *,
     json: Json = False,
@@ -164,10 +165,12 @@ def _show_durations(found: Sequence[Run]) -> None:
 
 
 def find_run(desk: Desk, run_id: str) -> Run:
-    """The run with this id or beginning; raises `UsageError` that suggests others."""
+    """The run with this id or beginning, or the last; raises `UsageError` that suggests others."""
     from trueup.postgres import reports
 
     wanted = run_id.strip()
+    if wanted == LAST:
+        return next(iter(reports.last_runs(desk.connection, 1)), None) or _no_run_yet()
     run = reports.find_run(desk.connection, wanted) if wanted else None
     if run is not None:
         return run
@@ -175,6 +178,10 @@ def find_run(desk: Desk, run_id: str) -> Run:
     close = get_close_matches(wanted, known, n=3, cutoff=0.6) or known[:3]
     remedy = f"perhaps {' or '.join(close)}" if close else "no run has started yet: `trueup run`"
     raise UsageError(f"there is no run {wanted!r}", f"{remedy}; `trueup runs` lists them")
+
+
+def _no_run_yet() -> NoReturn:
+    raise UsageError("no run has started yet", "`trueup run` starts the first one")
 
 
 def _show_summary(run: Run, time: BusinessTime) -> None:

@@ -97,9 +97,15 @@ def show_plan(plan: Plan, *, findings: bool = True, whole: bool = True) -> None:
 
 def show_violations(violations: Sequence[Mapping[str, Any]], run_id: str = "") -> None:
     """The guards that were broken, each with what to do: decide on the run, or let a plan pass."""
-    if not violations:
-        return
-    output.heading("Held for a person")
+    asked = [one for one in violations if one["rule"] != Rule.REJECTED]
+    _show_guards("Held for a person", asked, run_id)
+    rejected = [one for one in violations if one["rule"] == Rule.REJECTED]
+    _show_guards("Rejected by a person", rejected, run_id)
+
+
+def _show_guards(title: str, violations: Sequence[Mapping[str, Any]], run_id: str) -> None:
+    if violations:
+        output.heading(title)
     for one in violations:
         first, *rest = explain_violation(one)
         output.say(first, "magenta")

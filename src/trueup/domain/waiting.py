@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from trueup.domain.changes import Action, FieldDelta, Reason
-from trueup.domain.guards import Rule
+from trueup.domain.guards import FieldKey, Rule
 from trueup.domain.plan import value_as_json
-from trueup.domain.records import Fields, RecordKey, TargetName
+from trueup.domain.records import Fields, FieldValue, RecordKey, TargetName
 from trueup.domain.threeway import Moved, who_moved
 
 
@@ -23,6 +24,9 @@ class HeldState(StrEnum):
     REJECTED = "rejected"  # a person said no; nobody is asked again
     APPLIED = "applied"  # it was carried out
     STALE = "stale"  # one of the sides moved: there is no such change any more
+
+
+_WAITS_FOR = "waits for "  # why a change is held that breaks no guard but needs one that does
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,11 @@ class Waiting:
         """Where it would be carried out."""
         return self.key.kind.target
 
+    @property
+    def depends(self) -> bool:
+        """Whether it is held only because it needs another held change."""
+        return self.why.startswith(_WAITS_FOR)
+
     def approved(self, now: datetime) -> bool:
         """Whether a person let it pass, and that still counts."""
         alive = self.expires_at is None or self.expires_at > now
@@ -93,3 +102,22 @@ class Waiting:
             },
             "fingerprint": self.fingerprint,
         }
+
+
+def refused_values(rejected: Collection[Waiting]) -> dict[FieldKey, FieldValue]:
+    """The values that a person does not want who rejects these changes.
+
+    Of an update every field; of what is made whole or not at all its amounts, where it has any.
+    What only waits for another one of them waits with it: a no to the one is enough.
+    """
+    causes = {f"{_WAITS_FOR}{one.key}" for one in rejected}
+    found: dict[FieldKey, FieldValue] = {}
+    for one in rejected:
+        if one.why in causes:
+            continue
+        after = {name: delta.after for name, delta in one.deltas.items()}
+        amounts = {name: value for name, value in after.items() if isinstance(value, Decimal)}
+        amounts = {name: value for name, value in amounts.items() if value} or amounts
+        telling = amounts if amounts and one.action is not Action.UPDATE else after
+        found |= {(one.key, name): value for name, value in telling.items()}
+    return found

@@ -89,14 +89,24 @@ def explain_violation(violation: Mapping[str, Any]) -> Iterator[str]:
     """
     rule = Rule(violation["rule"])
     yield f"{rule.value} at {violation['target']}: {RULES[rule]}"
-    limit = f"limit {violation['limit']}" if violation["limit"] != "none" else "no limit"
-    setting = f", set by {violation['setting']}" if violation["setting"] else ""
-    yield f"    {violation['measure']} ({limit}{setting})"
+    yield f"    {explain_measure(violation)}"
     skus, products = violation["skus"], violation["products"]
     more = f" and {products - len(skus)} more" if products > len(skus) else ""
-    noun = "product" if products == 1 else "products"
-    yield f"    {products} {noun}, {violation['changes']} changes: {', '.join(skus)}{more}"
+    counts = f"{counted(products, 'product')}, {counted(violation['changes'], 'change')}"
+    yield f"    {counts}: {', '.join(skus)}{more}"
     yield f"    fingerprint {violation['fingerprint']}"
+
+
+def explain_measure(violation: Mapping[str, Any]) -> str:
+    """By how much: `80.04 % (limit 30 %, set by guards.price_fall)`."""
+    if violation["limit"] == "none":
+        return str(violation["measure"])
+    return f"{violation['measure']} (limit {violation['limit']}, set by {violation['setting']})"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 change`, `2 changes`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def explain_finding(finding: Finding) -> str:

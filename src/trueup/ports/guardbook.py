@@ -48,8 +48,8 @@ class Guardbook(Protocol):
         """What waits for products that were found, or put, in order since then is stale."""
         ...
 
-    def outgrow(self, planned: Sequence[Change], fence: Fence) -> None:
-        """Drop refusals of fields on which these changes want another value than the refused."""
+    def lift(self, fields: Collection[FieldKey], fence: Fence) -> None:
+        """Nothing is refused on these fields any more."""
         ...
 
     def establish(self, targets: Collection[TargetName], run_id: str, fence: Fence) -> None:

@@ -17,9 +17,9 @@ from psycopg_pool import ConnectionPool
 from trueup.domain.changes import Action, Reason
 from trueup.domain.guards import Rule
 from trueup.domain.records import Kind, RecordKey
-from trueup.domain.waiting import HeldState, Waiting
+from trueup.domain.waiting import HeldState, Waiting, refused_values
 from trueup.ports import Decision
-from trueup.postgres.jsonfields import clean, dump, load_deltas, load_fields
+from trueup.postgres.jsonfields import clean, dump, load_deltas, load_fields, plain
 from trueup.postgres.ledger_rows import Row
 from trueup.postgres.queries import load_queries
 
@@ -57,11 +57,30 @@ class PostgresDecisions:
 
     def approve(self, seen: Sequence[Waiting], decision: Decision) -> frozenset[int]:
         """Let them pass; what stands otherwise than it was seen is left alone."""
-        return self._decide("approve", "lift", seen, decision)
+        with self._writing() as connection:
+            decided = self._decide(connection, "approve", seen, decision)
+            connection.execute(_SQL["lift"], {"numbers": list(decided)})
+        return decided
 
     def reject(self, seen: Sequence[Waiting], decision: Decision) -> frozenset[int]:
         """Refuse their values until the catalogue wants others."""
-        return self._decide("reject", "refuse", seen, decision)
+        with self._writing() as connection:
+            decided = self._decide(connection, "reject", seen, decision)
+            rejected = [one for one in seen if one.number in decided]
+            run_of = {one.key: one.last_run for one in rejected}
+            refused = [
+                {
+                    "kind": key.kind.value,
+                    "code": key.code,
+                    "field": name,
+                    "value": plain(value),
+                    "run_id": run_of[key],
+                }
+                for (key, name), value in refused_values(rejected).items()
+            ]
+            said = {"by": clean(decision.by), "note": clean(decision.note)}
+            connection.execute(_SQL["refuse"], {"values": dump(refused), **said})
+        return decided
 
     def outdate(self, numbers: Collection[int]) -> None:
         """These were approved, and there is no such change any more."""
@@ -70,18 +89,20 @@ class PostgresDecisions:
                 connection.execute(_SQL["outdate"], {"numbers": list(numbers)})
 
     def _decide(
-        self, verb: str, refusals: str, seen: Sequence[Waiting], decision: Decision
+        self,
+        connection: psycopg.Connection[Any],
+        verb: str,
+        seen: Sequence[Waiting],
+        decision: Decision,
     ) -> frozenset[int]:
-        given: dict[str, Any] = {
+        given = {
             "seen": dump([_as_seen(one) for one in seen]),
             "by": clean(decision.by),
             "note": clean(decision.note),
             "expires_at": decision.expires_at,
         }
-        with self._writing() as connection:
-            decided = [number for (number,) in connection.execute(_SQL[verb], given)]
-            for name in (refusals, "note"):
-                connection.execute(_SQL[name], {"numbers": decided})
+        decided = [number for (number,) in connection.execute(_SQL[verb], given)]
+        connection.execute(_SQL["note"], {"numbers": decided})
         return frozenset(decided)
 
     @contextmanager

@@ -15,7 +15,6 @@ from trueup.domain.changes import Action, Change
 from trueup.domain.guards import Evidence, FieldKey, Flips, GuardLimits, Held, Refusal
 from trueup.domain.plan import mark_of
 from trueup.domain.records import FieldValue, Kind, RecordKey, TargetName
-from trueup.domain.threeway import same
 from trueup.ports import Decision, Fence
 from trueup.postgres.fences import fence_values, fenced
 from trueup.postgres.jsonfields import clean, dump, load, plain, plain_deltas, plain_fields, typed
@@ -110,19 +109,10 @@ class PostgresGuardbook:
         """What waits for, or was refused of, products that are in order since then is done with."""
         self._write(("tidy", "tidy_refusals"), {"since": since}, fence)
 
-    def outgrow(self, planned: Sequence[Change], fence: Fence) -> None:
-        """Drop refusals of fields on which these changes want another value than the refused."""
-        with self._pool.connection() as connection:
-            refused = [_to_refusal(row) for row in connection.execute(_SQL["all_refused"])]
-        places = {key for (key, _), _ in refused}
-        wanted = {change.key: change.after for change in planned if change.key in places}
-        outgrown = [
-            {**_key(key), "field": name}
-            for (key, name), refusal in refused
-            if name in wanted.get(key, {}) and not same(wanted[key][name], refusal.value)
-        ]
-        if outgrown:
-            self._write(("drop_refusals",), {"fields": dump(outgrown)}, fence)
+    def lift(self, fields: Collection[FieldKey], fence: Fence) -> None:
+        """Nothing is refused on these fields any more."""
+        named = [{**_key(key), "field": name} for key, name in fields]
+        self._write(("lift",), {"fields": dump(named)}, fence)
 
     def establish(self, targets: Collection[TargetName], run_id: str, fence: Fence) -> None:
         """All that was wanted at these targets has been created."""

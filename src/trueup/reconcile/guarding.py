@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from trueup.planner.guard import Guard
+from trueup.planner.refusals import outgrown
 from trueup.reconcile.scope import Workshop
 from trueup.reconcile.surveyed import Survey
 
@@ -19,7 +20,10 @@ def guard(shop: Workshop, seen: Survey, approved: Collection[str] = ()) -> None:
     planned = [change for draft in seen.drafts for change in draft.planned]
     planned += seen.planned_leftovers
     evidence = shop.guardbook.evidence(planned, seen.started, shop.guards)
-    evidence = replace(evidence, approved=evidence.approved | frozenset(approved))
+    seen.outgrown = outgrown(planned, evidence.refused)
+    refused = {place: no for place, no in evidence.refused.items() if place not in seen.outgrown}
+    passing = evidence.approved | frozenset(approved)
+    evidence = replace(evidence, approved=passing, refused=refused)
     judged = Guard(shop.guards, shop.mapping).judge(planned, evidence)
     seen.violations = judged.violations
     seen.leftovers, seen.held_leftovers = [], []

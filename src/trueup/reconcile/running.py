@@ -154,9 +154,8 @@ class _Running:
             why_stop=lambda: self.brake.why_stop(self.shop.clock, self.ends_at),
         )
         self.stopped.update(seen.stopped)
-        if self.order.trigger is not Trigger.REVERT:
-            planned = [change for draft in seen.drafts for change in draft.planned]
-            self.shop.guardbook.outgrow(planned, self.lock.fence)
+        if seen.outgrown and self.order.trigger is not Trigger.REVERT:
+            self.shop.guardbook.lift(seen.outgrown, self.lock.fence)
         if first and self.order.approval is not None:
             self._let_pass(seen, self.order.approval)
         if first:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from trueup.domain.changes import Change
 from trueup.domain.errors import TargetStoppedError
-from trueup.domain.guards import Held, Violation
+from trueup.domain.guards import FieldKey, Held, Violation
 from trueup.domain.plan import Estimate, Plan
 from trueup.domain.records import TargetName
 from trueup.planner.draft import ProductDraft
@@ -21,7 +21,8 @@ class Survey:
     `drafts` are the products that need something, were refused or could not be compared; `looked`
     counts all that were due and `agreed` those that need nothing. `leftovers` retire shared
     devices that no product includes any more, `held_leftovers` those that wait for a person.
-    `stopped` says which target could not be read.
+    `outgrown` are fields on which the catalogue wants something else by now than what a person
+    refused. `stopped` says which target could not be read.
     """
 
     started: datetime
@@ -33,6 +34,7 @@ class Survey:
     leftovers: list[Change] = field(default_factory=list)
     held_leftovers: list[Held] = field(default_factory=list)
     violations: tuple[Violation, ...] = ()
+    outgrown: frozenset[FieldKey] = frozenset()
     stopped: dict[TargetName, TargetStoppedError] = field(default_factory=dict)
 
     def plan(self, *, batch_size: int, rate: float) -> Plan:

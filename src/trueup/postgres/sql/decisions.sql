@@ -9,7 +9,8 @@ where id = any(%(numbers)s::bigint[])
 order by id
 
 -- name: of_run
--- A run between the first and the last that held a change held it too where its violations say so.
+-- A run between the first and the last that held a change held it too where its violations say so;
+-- one after it was rejected respects that where its violations say so.
 -- What was rejected is left out once the refusal is gone: the catalogue moved on, or a person.
 select {columns} from trueup.held_change as held
 where (
@@ -24,6 +25,13 @@ where (
           and asked.started_at between earliest.started_at and latest.started_at
           and broken.target = held.target and broken.rule = any(held.rules)
           and (broken.products > jsonb_array_length(broken.skus) or broken.skus ? held.sku))
+    or held.state = 'rejected' and exists (
+        select from trueup.run as asked
+        cross join jsonb_to_recordset(asked.violations)
+            as broken (rule text, target text, skus jsonb, products integer)
+        where asked.run_id = %(run_id)s and asked.started_at >= held.decided_at
+          and broken.target = held.target and broken.rule = 'rejected'
+          and (broken.products > jsonb_array_length(broken.skus) or broken.skus ? held.sku))
 ) and (
     held.state <> 'rejected'
     or exists (
@@ -31,6 +39,7 @@ where (
         cross join lateral jsonb_each(held.deltas) as delta (field, pair)
         where refusal.kind = held.kind and refusal.code = held.code
           and refusal.field = delta.field and refusal.value = delta.pair -> 1)
+    or starts_with(held.why, 'waits for ')
 )
 order by id
 
@@ -65,11 +74,9 @@ returning held.id
 
 -- name: refuse
 insert into trueup.refusal (kind, code, field, value, by, note, run_id)
-select held.kind, held.code, delta.field, delta.pair -> 1, held.decided_by, held.note,
-       held.last_run
-from trueup.held_change as held
-cross join lateral jsonb_each(held.deltas) as delta (field, pair)
-where held.id = any(%(numbers)s::bigint[])
+select kind, code, field, value, %(by)s, %(note)s, run_id
+from jsonb_to_recordset(%(values)s::jsonb)
+    as new (kind text, code text, field text, value jsonb, run_id text)
 order by 1, 2, 3
 on conflict (kind, code, field) do update
 set value = excluded.value, by = excluded.by, note = excluded.note, run_id = excluded.run_id,

@@ -109,15 +109,11 @@ cross join lateral jsonb_object_keys(held.deltas) as delta (field)
 where held.id = any(%(numbers)s::bigint[])
   and refusal.kind = held.kind and refusal.code = held.code and refusal.field = delta.field
 
--- name: all_refused
-select kind, code, field, jsonb_build_object('value', value)::text, by, note
-from trueup.refusal
-
--- name: drop_refusals
+-- name: lift
 delete from trueup.refusal
-using json_to_recordset(%(fields)s::json) as outgrown (kind text, code text, field text)
-where refusal.kind = outgrown.kind and refusal.code = outgrown.code
-  and refusal.field = outgrown.field
+using json_to_recordset(%(fields)s::json) as named (kind text, code text, field text)
+where refusal.kind = named.kind and refusal.code = named.code
+  and refusal.field = named.field
 
 -- name: passed
 update trueup.held_change as held
