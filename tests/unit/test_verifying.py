@@ -18,6 +18,7 @@ from trueup.domain.errors import PausedError
 from trueup.domain.package import PackageRow
 from trueup.domain.records import Kind, RemoteRecord, TargetName
 from trueup.domain.verification import Accord, Head, Link, Row, Stand, Verification, digest_rows
+from trueup.planner.versions import PriceChanges
 from trueup.reconcile.scope import Scope
 from trueup.reconcile.verifying import verify
 
@@ -221,6 +222,41 @@ def test_what_a_guard_holds_says_so() -> None:
     assert (row.waiting, row.accord) == ("held", Accord.DIFFERS)
     assert "CRM price is 899.00, the catalogue says 99.00" in row.why
     assert "held: " in row.why
+
+
+def test_a_new_version_of_a_plan_is_shown_once_it_is_there() -> None:
+    floor = settled([a_row(1)])
+    floor.shop = replace(floor.shop, price_changes=PriceChanges())
+    floor.catalogue.put(a_row(1, monthly=Decimal("1099.00")))
+    [row] = look(floor).rows
+    assert (row.plan, row.sides[BILLING].price, row.accord) == (
+        "FIB-100",
+        Decimal("899.00"),
+        Accord.DIFFERS,
+    )
+    assert "Billing plan FIB-100-V2 is to take over and is not there" in row.why
+    floor.run()
+    [row] = look(floor).rows
+    assert (row.plan, row.sides[BILLING].price, row.accord) == (
+        "FIB-100-V2",
+        Decimal("1099.00"),
+        Accord.SAME,
+    )
+    assert look(floor).totals()["ZAR"]["billing"]["products"] == 1
+    assert_settled(floor)
+
+
+def test_a_price_in_another_vat_basis_says_the_same() -> None:
+    def taxed(monthly: str, *, inclusive: bool) -> PackageRow:
+        pricing = {"monthly": Decimal(monthly), "setup": Decimal(0), "vat_inclusive": inclusive}
+        return a_row(1, monthly=Decimal(monthly), pricing=pricing)
+
+    floor = settled([taxed("1000.00", inclusive=False)])
+    floor.catalogue.put(taxed("1150.00", inclusive=True))
+    found = look(floor)
+    assert [(row.price, row.why) for row in found.rows] == [(Decimal("1000.00"), "")]
+    assert found.totals()["ZAR"]["crm"]["difference"] == "0.00"
+    assert found.whole
 
 
 def test_an_equal_record_that_is_not_bound_yet_says_the_same() -> None:
