@@ -188,7 +188,7 @@ def test_rivals_are_a_finding_for_one_target() -> None:
     assert (finding.code, finding.kind) == ("ambiguous", FindingKind.IDENTITY)
     assert finding.blocks == frozenset({TargetName.CRM})
     assert "7 records" in finding.message
-    assert "r-1, r-2, r-3, r-4, r-5 and 2 more" in finding.message
+    assert "r-5: 899.00 active and 2 more; a person says which" in finding.message
 
 
 # --- fields and their owners ---------------------------------------------------------------
