@@ -378,7 +378,8 @@ def a_mortal_floor() -> tuple[Floor, MortalLedger, WeatheredTarget]:
 def assert_taken_over(floor: Floor, price: str = "120.00") -> None:
     """One plan is on sale: the second version, with the price of the catalogue."""
     assert plans(floor) == {SKU: ("100.00", False), SECOND: (price, True)}
-    assert set(floor.ledger.bound) >= {key(SKU), key(SECOND)}
+    remembered = {code: floor.ledger.bound[key(code)].applied["active"] for code in (SKU, SECOND)}
+    assert remembered == {SKU: False, SECOND: True}
     assert_settled(floor)
 
 

@@ -127,11 +127,23 @@ def _create(record: DesiredRecord, match: Match) -> Change:
 
 
 def _retire(record: DesiredRecord, match: Match, deltas: dict[str, FieldDelta]) -> Change | None:
-    """Only what is on sale is retired; what we cannot read as active is left alone."""
-    if ACTIVE[record.key.kind] not in deltas:
-        return None
+    """Only what is on sale is retired; what we cannot read as active is left alone.
+
+    A former version that is inactive already, and that we remember as on sale because the answer
+    to its retirement was lost, is only remembered as it is.
+    """
     why = Reason.REPRICED if record.needs else Reason.WITHDRAWN
+    if ACTIVE[record.key.kind] not in deltas:
+        done = record.needs and _is_inactive(record, match)
+        return _change(replace(record, needs=()), match, Action.RETIRE, why, {}) if done else None
     return _change(record, match, Action.RETIRE, why, deltas)
+
+
+def _is_inactive(record: DesiredRecord, match: Match) -> bool:
+    """Whether a record that we remember as on sale was read as inactive."""
+    name = ACTIVE[record.key.kind]
+    remembered = match.binding is not None and match.binding.applied.get(name) is not False
+    return remembered and match.remote is not None and match.remote.fields.get(name) is False
 
 
 def _change(

@@ -211,7 +211,7 @@ class Guard:
     def _class_of(self, change: Change) -> Rule | None:
         """The class of a change. Versions of a plan come and go when its price changes."""
         if change.action is Action.RETIRE:
-            return None if change.needs else Rule.MASS_RETIRE
+            return Rule.MASS_RETIRE if change.writes and not change.needs else None
         money = self._money[change.key.kind].keys() & change.deltas.keys()
         if change.action is Action.CREATE:
             if not change.applied:
