@@ -54,7 +54,8 @@ class Restoration:
     """What taking a run back comes to.
 
     `created` are records that the run made: they cannot be deleted, only made inactive. `refuse`
-    are the values that must not come back, `lift` the fields on which a refusal ends.
+    are the values that must not come back, `lift` the fields on which a refusal ends; a record
+    that was written under `other_keys` too (it was renamed) has them under each.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -62,6 +63,7 @@ class Restoration:
     created: list[RecordKey] = field(default_factory=list)
     refuse: dict[FieldKey, FieldValue] = field(default_factory=dict)
     lift: set[FieldKey] = field(default_factory=set)
+    other_keys: dict[RecordKey, RecordKey] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
@@ -71,12 +73,14 @@ class Restoration:
     def without(self, keys: Iterable[RecordKey]) -> Restoration:
         """The same, but for the records with these keys."""
         gone = set(keys)
+        gone |= {other for other, key in self.other_keys.items() if key in gone}
         return Restoration(
             [change for change in self.changes if change.key not in gone],
             self.left,
             [key for key in self.created if key not in gone],
             {place: value for place, value in self.refuse.items() if place[0] not in gone},
             {place for place in self.lift if place[0] not in gone},
+            {other: key for other, key in self.other_keys.items() if other not in gone},
         )
 
 
@@ -96,12 +100,14 @@ class _Written:
 
     key: RecordKey
     sku: str
+    keys: set[RecordKey] = field(default_factory=set)
     created: bool = False
     deltas: dict[str, FieldDelta] = field(default_factory=dict)
     reverted: set[str] = field(default_factory=set)  # fields that the run itself took back
 
     def add(self, write: PastWrite) -> None:
         """One more of its changes: of each field the first value before and the last after."""
+        self.keys.add(write.key)
         self.created |= write.action is Action.CREATE
         for name, (before, after) in write.deltas.items():
             known = self.deltas.get(name)
@@ -145,6 +151,9 @@ class _TakingBack:
         if remote is None or binding is None:
             self.result.left.append(Left(written.key, written.sku, _why_not(place, remote)))
             return
+        written.keys.add(binding.key)
+        others = written.keys - {binding.key}
+        self.result.other_keys |= dict.fromkeys(others, binding.key)
         deltas = written.deltas
         if written.created:
             deltas = {ACTIVE[place[0]]: FieldDelta(before=False, after=True)}
@@ -164,8 +173,11 @@ class _TakingBack:
                 back[name] = FieldDelta(remote.fields[name], before)
             else:
                 settled[name] = before
-            delta = FieldDelta(before, after)
-            self._decide(place, binding, name, delta, written, restoring=restoring)
+            last = self._present.last.get((place, name))
+            for key in written.keys:
+                self._decide(
+                    (key, name), FieldDelta(before, after), written, last, restoring=restoring
+                )
         unknown = any(not same(binding.applied.get(n), v) for n, v in settled.items())
         if back or unknown:
             self.result.changes.append(_change(binding, remote, back, settled))
@@ -185,11 +197,10 @@ class _TakingBack:
 
     def _decide(
         self,
-        place: Place,
-        binding: Binding,
-        name: str,
+        place: FieldKey,
         delta: FieldDelta,
         written: _Written,
+        last: LastWrite | None,
         *,
         restoring: bool,
     ) -> None:
@@ -198,13 +209,11 @@ class _TakingBack:
         A refusal that another revert left stays: the catalogue still wants that value. Where the
         field is restored already, there is something to refuse only if nobody else wrote it since.
         """
-        field_key: FieldKey = (binding.key, name)
-        known = field_key in self._present.refused
-        refused = self._present.refused.get(field_key)
-        last = self._present.last.get((place, name))
-        if name in written.reverted:
+        known = place in self._present.refused
+        refused = self._present.refused.get(place)
+        if place[1] in written.reverted:
             if known and same(refused, delta.before):
-                self.result.lift.add(field_key)
+                self.result.lift.add(place)
                 return
             if not restoring:
                 return
@@ -213,7 +222,7 @@ class _TakingBack:
         if known and same(refused, delta.after):
             return
         if restoring or last is None or last.run_id == self._run_id:
-            self.result.refuse[field_key] = delta.after
+            self.result.refuse[place] = delta.after
 
 
 def _why_not(place: Place, remote: RemoteRecord | None) -> str:

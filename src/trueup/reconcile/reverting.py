@@ -118,8 +118,7 @@ class _Reverting:
         finally:
             self.past.sign(self.record.run_id, self.order.decision.by, self.lock.fence)
         undone = {o.change.key for o in outcomes if o.status is not Status.APPLIED}
-        ended = [place for place in restoration.lift if place[0] not in undone]
-        self.past.lift(ended, self.lock.fence)
+        self.past.lift(restoration.without(undone).lift, self.lock.fence)
 
     def _decide(self, plan: Plan) -> None:
         """A person asked for it: what the guards hold passes, and what goes may not come back."""

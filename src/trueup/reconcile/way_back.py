@@ -72,7 +72,7 @@ def way_back(shop: Workshop, past: Past, order: RevertOrder) -> WayBack:
         remotes,
         bindings,
         past.last_writes(places),
-        past.refused({binding.key for binding in bindings}),
+        past.refused(keys | {binding.key for binding in bindings}),
     )
     readable = [write for write in writes if write.key.kind.target not in stopped]
     restoration = take_back(order.run_id, readable, present)
