@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json as json_text
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
-from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from trueup.cli import output
+from trueup.cli.asking import By, Why, Yes, confirmed, person
+from trueup.cli.job import braked, job_app
 from trueup.cli.selectors import Json, Skus, Targets, Verbose, targets_of
 from trueup.domain.errors import UsageError
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from trueup.reconcile.way_back import RevertOrder, WayBack
 
 LAST = "last"
-_UNANSWERED = 2
 _DECLINED = 1
 
 
@@ -35,15 +33,9 @@ def revert(
     *,
     sku: Skus = None,
     target: Targets = None,
-    by: Annotated[
-        str | None, Parameter(name="--by", help="Who wants it; by default the login name.")
-    ] = None,
-    reason: Annotated[
-        str, Parameter(name="--reason", show_default=False, help="Why, for the history.")
-    ] = "",
-    yes: Annotated[
-        bool, Parameter(name="--yes", negative="", help="Do it without asking, for scripts.")
-    ] = False,
+    by: By = None,
+    reason: Why = "",
+    yes: Yes = False,
     out: Annotated[
         Path | None,
         Parameter(name="--out", help="Save it instead, for `trueup run --plan FILE`."),
@@ -64,11 +56,9 @@ def revert(
       trueup revert schedule-20260302 --sku FIB-100
       trueup revert last --yes --by "Thandi Nkosi" --reason "wrong price list"
     """
-    person = (by if by is not None else _login()).strip()
-    if not person:
-        raise UsageError("a revert needs a name", "say who wants it with --by NAME")
-    with _app(json=json, verbose=verbose) as app:
-        order = _order(app, run_id, person, reason, target, sku)
+    name = person(by)
+    with job_app(json=json, verbose=verbose) as app:
+        order = _order(app, run_id, name, reason, target, sku)
         if yes and out is None:
             return _conclude(_carry_out(app, order), json=json)
         way = _look(app, order)
@@ -82,7 +72,7 @@ def revert(
 
 def apply_revert(order: RevertOrder, *, json: bool, verbose: bool) -> int:
     """Apply exactly the revert that a saved plan holds; what moved since is stale."""
-    with _app(json=json, verbose=verbose) as app:
+    with job_app(json=json, verbose=verbose) as app:
         return _conclude(_carry_out(app, order), json=json)
 
 
@@ -98,16 +88,11 @@ def _shown(way: WayBack, order: RevertOrder, *, asking: bool, json: bool, verbos
         return way.trouble.exit_code
     if json or way.restoration.empty or not asking:
         return 0
-    if not (output.on_terminal() and sys.stdin.isatty()):
-        output.complain("nothing was done: nobody is there to say yes", "add --yes, or --out FILE")
-        return _UNANSWERED
-    sys.stdout.write(f"Take this back as {order.decision.by}? [y/N] ")
-    sys.stdout.flush()
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    if not confirmed(f"Take this back as {order.decision.by}?", yes=False):
         output.say("Nothing was done.")
         return _DECLINED
     exactly = [change_as_json(change) for change in way.plan.changes]
-    with _app(json=json, verbose=verbose) as app:
+    with job_app(json=json, verbose=verbose) as app:
         done = _carry_out(app, replace(order, approved=exactly))
     return _conclude(done, json=False, plan=False)
 
@@ -118,11 +103,12 @@ def _conclude(done: RevertReport, *, json: bool, plan: bool = True) -> int:
 
     with suppress(BrokenPipeError):
         if json:
-            output.print_json(way_as_json(done.way, report_as_json(done.report)))
+            carried_out = None if done.idle else report_as_json(done.report)
+            output.print_json(way_as_json(done.way, carried_out))
         else:
             if plan and done.report.error is None:
                 show_way_back(done.way)
-            show_outcome(done.report, done.way)
+            show_outcome(done)
     return exit_code(done.report)
 
 
@@ -156,52 +142,27 @@ def _known_run(app: App, run_id: str) -> str:
 def _look(app: App, order: RevertOrder) -> WayBack:
     from trueup.reconcile.way_back import way_back
 
-    way = way_back(app.workshop(), app.past, order)
+    return _found(way_back(app.workshop(), app.past, order), order)
+
+
+def _carry_out(app: App, order: RevertOrder) -> RevertReport:
+    from trueup.reconcile.reverting import revert as carry_out
+
+    with braked(app) as brake:
+        done = carry_out(app.workshop(), app.past, order, brake)
+    if done.report.error is None:
+        _found(done.way, order)
+    return done
+
+
+def _found(way: WayBack, order: RevertOrder) -> WayBack:
+    """The same; raises `UsageError` where a SKU was named for which the run wrote nothing."""
     if order.skus and not way.looked:
         raise UsageError(
             f"run {order.run_id} wrote nothing for {', '.join(order.skus)}",
             f"`trueup runs show {order.run_id}` lists what it wrote",
         )
     return way
-
-
-def _carry_out(app: App, order: RevertOrder) -> RevertReport:
-    """Revert, stoppable by Ctrl-C."""
-    from trueup.cli.progress import Progress
-    from trueup.cli.stopping import stoppable
-    from trueup.reconcile.applying import Brake
-    from trueup.reconcile.reverting import revert as carry_out
-
-    brake, display = Brake(), app.watcher
-    tell = display.troubles.append if isinstance(display, Progress) else display.phase
-    app.clock.stopped = brake.pulled
-    with stoppable(brake, tell):
-        return carry_out(app.workshop(), app.past, order, brake)
-
-
-@contextmanager
-def _app(*, json: bool, verbose: bool) -> Iterator[App]:
-    """The app of a command that a person gave, watched."""
-    from trueup import logs
-    from trueup.bootstrap import open_app, require_credentials
-    from trueup.cli.progress import watching
-    from trueup.settings import load
-
-    logs.set_up(verbose=verbose)
-    settings = load()
-    require_credentials(settings)
-    with (
-        watching(settings, quiet=json, verbose=verbose) as progress,
-        open_app(settings, watcher=progress, on_request=progress.request, person=True) as app,
-    ):
-        yield app
-
-
-def _login() -> str:
-    try:
-        return getuser()
-    except (KeyError, OSError):
-        return ""
 
 
 # --- saved reverts ------------------------------------------------------------------------------

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from trueup.cli import output
 from trueup.domain.changes import Change
 from trueup.domain.plan import value_as_json
+from trueup.domain.records import Kind
 from trueup.domain.runs import ProductStatus, RunState
 from trueup.planner.explain import explain_value
 
 if TYPE_CHECKING:
     from trueup.planner.revert import Left
-    from trueup.reconcile.running import Report
+    from trueup.reconcile.reverting import RevertReport
     from trueup.reconcile.way_back import WayBack
 
 _SHOWN = 60  # rows of a table on a terminal; a pipe gets all
@@ -47,9 +48,11 @@ def show_way_back(way: WayBack) -> None:
     _show_counts(way)
 
 
-def show_outcome(report: Report, way: WayBack) -> None:
+def show_outcome(done: RevertReport) -> None:
     """What became of a revert, and how to take it back."""
-    run = report.run
+    report, run = done.report, done.report.run
+    if done.idle and report.error is None:
+        return
     for result in report.results:
         for target, verdict in result.verdicts.items():
             if verdict.status is ProductStatus.FAILED:
@@ -63,13 +66,12 @@ def show_outcome(report: Report, way: WayBack) -> None:
         output.say(
             f"{report.stale} of the changes shown were not made: something moved since", "yellow"
         )
-    if run.state is RunState.ALREADY_RUNNING or way.restoration.empty:
-        return
-    output.say(
-        "→ until the catalogue wants something else, the next runs leave these values alone;"
-        f" `trueup revert {run.run_id}` takes this back",
-        "cyan",
-    )
+    if run.state in (RunState.SUCCEEDED, RunState.PARTIAL):
+        if done.way.restoration.refuse:
+            output.say(
+                "→ until the catalogue wants others, later runs do not bring them back", "cyan"
+            )
+        output.say(f"→ `trueup revert {run.run_id}` takes this revert back", "cyan")
 
 
 def way_as_json(way: WayBack, report: dict[str, Any] | None) -> dict[str, Any]:
@@ -122,9 +124,12 @@ def _nothing(way: WayBack) -> tuple[str, str]:
 def _rows(way: WayBack) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
     """The fields that go back, and the records that are only made inactive."""
     made = set(way.restoration.created)
-    back = [row for c in way.plan.changes if c.key not in made for row in _field_rows(c)]
+    changes = sorted(
+        way.plan.changes, key=lambda c: (c.sku, list(Kind).index(c.key.kind), c.key.code)
+    )
+    back = [row for c in changes if c.key not in made for row in _field_rows(c)]
     others: list[tuple[str, ...]] = [
-        (c.sku, str(c.key)) for c in way.plan.changes if c.key in made and c.writes
+        (c.sku, str(c.key)) for c in changes if c.key in made and c.writes
     ]
     return back, others
 
