@@ -100,7 +100,8 @@ class Judge:
         noun = _noun(record)
         if change.action is Action.CREATE:
             if change.reason is Reason.REPRICED:
-                return Accord.DIFFERS, f"{noun} {record.key.code} is to take over and is not there"
+                noun = f"{_NOUNS[record.key.kind]} {record.key.code}"
+                return Accord.DIFFERS, f"{noun} is to take over and is not there"
             return Accord.MISSING, f"{noun} is missing"
         if change.action is Action.RETIRE:
             return Accord.DIFFERS, f"{noun} is still active"
@@ -247,8 +248,9 @@ def _remarks(draft: ProductDraft) -> Iterator[str]:
 
 
 def _noun(record: DesiredRecord) -> str:
+    """The record in words, with its code where that is not the product's own."""
     noun = _NOUNS[record.key.kind]
-    return f"{noun} {record.key.code}" if record.key.kind is Kind.BILLING_ITEM else noun
+    return noun if record.key.code == record.sku else f"{noun} {record.key.code}"
 
 
 def _quoted(delta: FieldDelta) -> str:
