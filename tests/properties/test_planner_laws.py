@@ -27,7 +27,7 @@ from support.profiles import effort
 from trueup.domain.changes import Action, Change, FieldDelta
 from trueup.domain.money import cents
 from trueup.domain.offering import Offering
-from trueup.domain.package import PackageRow
+from trueup.domain.package import DatedPrice, PackageRow
 from trueup.domain.plan import Plan, fingerprint
 from trueup.domain.records import (
     ACTIVE,
@@ -100,6 +100,21 @@ pricing = st.one_of(
 )
 
 
+dated = st.one_of(
+    st.none(),
+    st.lists(
+        st.builds(
+            DatedPrice,
+            effective_date=st.integers(-3, 3).map(lambda days: NOW.date() + timedelta(days=days)),
+            published_at=instants,
+            old_price=st.one_of(stored, st.just(Decimal("899.00"))),
+            new_price=st.decimals(Decimal(-10), Decimal(100000), places=2),
+        ),
+        max_size=3,
+    ),
+)
+
+
 @st.composite
 def awkward_rows(draw: st.DrawFn) -> PackageRow:
     """Any row: most are wrong somewhere, some are not."""
@@ -117,6 +132,7 @@ def awkward_rows(draw: st.DrawFn) -> PackageRow:
         "status": st.sampled_from(["active", "inactive", "draft", "archived", "x", None]),
         "valid_from": instants,
         "valid_to": instants,
+        "dated_prices": dated,
     }
     for column in draw(st.sets(st.sampled_from(sorted(choices)), max_size=4)):
         changes[column] = draw(choices[column])
@@ -173,12 +189,14 @@ def test_no_record_carries_an_amount_that_the_row_did_not_hold(row: PackageRow) 
     stated = {name: getattr(row, name) for name in row.__struct_fields__}
     held = amounts_in({**stated, "promotion_price": None})
     monthly = amounts_in((row.pricing or {}).get("monthly"))
+    came_due = [d for d in row.dated_prices or () if d.effective_date <= RULES.today(NOW).day]
+    dated_now = {cents(d.new_price) for d in came_due}
     for record in records_of(row):
         sent = {v for v in record.fields.values() if isinstance(v, Decimal)}
-        assert sent <= held | {Decimal("0.00")}
+        assert sent <= held | dated_now | {Decimal("0.00")}
         for price in ("Unit_Price", "recurring_price"):
             if price in record.fields:
-                assert record.fields[price] in monthly
+                assert record.fields[price] in (dated_now or monthly)
                 assert record.fields[price] != 0
 
 

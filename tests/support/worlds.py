@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from support.builders import NOW, RULES, a_row, an_id, outline_of
+from support.builders import NOW, RULES, a_dated_price, a_row, an_id, outline_of
 from support.memory_catalogue import MemoryCatalogue
 from support.memory_guardbook import MemoryGuardbook
 from support.weather import KilledError, MortalLedger, Trouble
@@ -33,7 +33,10 @@ from trueup.reconcile.scope import Scope
 SKUS = ("A-1", "B-2", "C-3", "D-4", "c-3", "E 5")
 NAMES = ("Alpha", "Beta", "Gamma", "alpha ")
 PRICES = ("799.00", "899.00", "949.50", "0.01", "0.00", "-1")
-EDITS = ("price", "text", "name", "device", "no device", "half a price")
+EDITS = (
+    *("price", "text", "name", "device", "no device", "half a price"),
+    *("dated price", "price for later"),
+)
 DEVICE_COST = Decimal("1200.00")
 SETUP = Decimal("900.00")
 _SHARED = {"included": True, "model": "Router S", "sku": "RTS-1", "cost": DEVICE_COST}
@@ -89,6 +92,7 @@ class World(ABC):
     def edit(self, row: int, edit: str, price: str) -> None:
         if (found := self._row(row)) is None:
             return
+        monthly = str((found.pricing or {}).get("monthly", price))
         choices: dict[str, dict[str, Any]] = {
             "price": {
                 "price": Decimal(price),
@@ -100,6 +104,8 @@ class World(ABC):
             "device": {"metadata": _devices("shared" if price < "8" else "own", found.id)},
             "no device": {"metadata": _devices("", found.id)},
             "half a price": {"base_price_zar": Decimal("1.00")},
+            "dated price": {"dated_prices": [a_dated_price("2026-01-01", monthly, price)]},
+            "price for later": {"dated_prices": [a_dated_price("2999-01-01", None, "7.77")]},
         }
         self._edit(found.id, choices[edit])
 
@@ -144,6 +150,8 @@ class World(ABC):
         monthly = (row.pricing or {}).get("monthly")
         if monthly is not None and monthly > 0:
             self.prices.add(monthly)
+        came_due = RULES.today(NOW).day
+        self.prices |= {d.new_price for d in row.dated_prices or () if d.effective_date < came_due}
 
     # --- people at the targets -------------------------------------------------------------
 
