@@ -183,7 +183,7 @@ class MemoryTarget:
         if change.action is Action.CREATE:
             return self._create(change, remote_id)
         for need in change.needs:
-            if (lack := self._lacks(remote_id(need.key), change)) is not None:
+            if (lack := self._lacks(need.key.code, change)) is not None:
                 return StaleError(f"waits for {need.key}: {lack}")
         stored = self.stored.get(change.remote_id)
         if stored is None:
@@ -199,8 +199,8 @@ class MemoryTarget:
             stored.version = next(self._versions)
         return Written(change.remote_id)
 
-    def _lacks(self, needed: str | None, change: Change) -> str | None:
-        """What the record that a change needs does not show."""
+    def _lacks(self, needed: str, change: Change) -> str | None:
+        """What the plan that a change needs does not show; a plan's id is its code."""
         if needed not in self.stored:
             return "it is not there"
         fields = self.stored[needed].fields
