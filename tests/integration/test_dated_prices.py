@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 
-from support.agreement import a_catalogue_row, prices_in
+from support.agreement import a_catalogue_row, prices_in, writes
 from support.nights import Nights, some_nights
 from trueup.domain.errors import CatalogueSourceError
 from trueup.domain.package import DatedPrice, PackageRow, UnreadableRow
@@ -283,6 +283,27 @@ def test_the_date_is_that_of_the_business(database_url: str, tmp_path: Path) -> 
         nights.fall(5)  # midnight in New York
         nights.run()
         assert prices(nights) == everywhere("520.00")
+        nights.assert_nothing_left()
+
+
+def test_old_and_new_customers_can_have_different_prices(database_url: str, tmp_path: Path) -> None:
+    """A large dated change is a new version on its date: the plan of old customers keeps its price.
+
+    Nothing of it is sent before its date, and no subscription is touched.
+    """
+    with some_nights(database_url, tmp_path, [ROW]) as nights:
+        nights.settings = replace(nights.settings, price_changes="version")
+        plan_price(database_url, "2026-01-06", 500, 600)
+        nights.run()
+        assert Decimal(600) not in sent(nights)
+        nights.fall()
+        nights.run()
+        plans = nights.emulator.records("billing", "plans")
+        told = {(p["plan_code"], f"{p['recurring_price']:.2f}", p["status"]) for p in plans}
+        sku = ROW["sku"]
+        assert told == {(sku, "500.00", "inactive"), (f"{sku}-V2", "600.00", "active")}
+        paths = {entry["path"] for entry in writes(nights.emulator.journal())}
+        assert not any("subscriptions" in path for path in paths)
         nights.assert_nothing_left()
 
 
