@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -109,14 +110,14 @@ def _show(adopted: Adopted, wish: Wish, drawn: Drawn) -> None:
     if drawn.trouble is not None:
         output.complain(drawn.trouble.message, drawn.trouble.remedy)
     elif not drawn.plan.empty:
-        output.say(f"→ `trueup resync {wish.sku}` does this now; else the next run does", "cyan")
+        output.say(f"→ `trueup resync {shlex.quote(adopted.sku)}` does this now; else the next run does", "cyan")
 
 
 def _document(adopted: Adopted, wish: Wish, drawn: Drawn) -> dict[str, Any]:
     from trueup.cli.planning import drawn_as_json
 
     return {
-        "sku": wish.sku,
+        "sku": adopted.sku,
         "target": wish.target.value,
         "kind": adopted.key.kind.value,
         "code": adopted.key.code,

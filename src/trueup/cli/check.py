@@ -96,6 +96,7 @@ def _inspect(app: App, found: Findings, fix: Fix) -> None:
     use = _catalogue(app, found, ready=ready)
     if ready:
         found.ask("lock", lambda: preflight.run_lock(app))
+        found.ask("second writer", lambda: preflight.second_writer(app))
     found.ask("rate", lambda: preflight.rate(settings))
     known = found.ask("credentials", lambda: preflight_zoho.credentials(settings))
     placed = found.ask("region", lambda: preflight_zoho.data_centre(settings))

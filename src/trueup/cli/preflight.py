@@ -152,6 +152,26 @@ def run_lock(app: App) -> Iterator[Line]:
     )
 
 
+def second_writer(app: App) -> Iterator[Line]:
+    """Whether somebody else writes the fields that we write; what a run then holds."""
+    from trueup.postgres.second_writers import second_writers
+
+    with app.pool.connection() as connection:
+        found = second_writers(connection, app.clock.now(), app.guards)
+    if not found:
+        yield Line("second writer", Verdict.OK, "no field is changed back again and again")
+    for one in found[:_SHOWN_FINDINGS]:
+        who = f" by {', '.join(one.editors)}" if one.editors else ""
+        records = "1 record" if one.records == 1 else f"{one.records:,} records"
+        yield Line(
+            "second writer",
+            Verdict.WARN,
+            f"{one.kind.value} {one.field} of {records} ({', '.join(one.skus)}) was put back up to"
+            f" {one.times} times in {app.guards.flip_days} days, and changed again{who}",
+            "switch the other writer off, or leave the field to it (policy ignore in trueup.toml)",
+        )
+
+
 def catalogue(table: str, use: CatalogueUse) -> Iterator[Line]:
     """How many rows there are, and what a run would refuse to send of them."""
     if use.rows == 0:

@@ -60,6 +60,7 @@ class Adopted:
     """
 
     key: RecordKey
+    sku: str
     record: RemoteRecord
     run: Run | None = None
     before: str = ""
@@ -79,7 +80,7 @@ def adopt(shop: Workshop, wish: Wish, sign: Sign) -> Adopted:
         holder = shop.ids.holder(record.kind, record.remote_id)
         if holder is not None and _is_its(holder, wanted):
             if holder.key == key:
-                return Adopted(key, record)
+                return Adopted(key, wanted.sku, record)
         elif holder is not None:
             raise UsageError(
                 f"{record.remote_id} is bound to another product: {holder.sku or holder.key.code},"
@@ -89,7 +90,7 @@ def adopt(shop: Workshop, wish: Wish, sign: Sign) -> Adopted:
         before = shop.ledger.remote_id(key) or ""
         change = _binding_change(shop, wanted, key, record)
         ended = _write_down(shop, lock, run, change, wish.decision, sign)
-    return Adopted(key, record, ended, before)
+    return Adopted(key, wanted.sku, record, ended, before)
 
 
 def _look(shop: Workshop, wish: Wish, reading: str) -> tuple[RemoteRecord, DesiredRecord]:
