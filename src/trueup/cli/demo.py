@@ -92,7 +92,13 @@ class _Story:
 
     def tell(self) -> bool:
         """Tell all of it; returns whether both sides agree in the end."""
-        from trueup.cli.demo_stage import change_catalogue, change_zoho, load_sample
+        from trueup.cli.demo_stage import (
+            SLIPPED,
+            change_catalogue,
+            change_zoho,
+            load_sample,
+            put_right,
+        )
         from trueup.cli.planning import show_plan
         from trueup.cli.report import show_report
 
@@ -115,6 +121,10 @@ class _Story:
         output.heading("═══ The second night ═══")
         second = self._run()
         show_report(second)
+        output.heading("═══ What waited for a person ═══")
+        output.say(f"  {_what_waited(second)}", "magenta")
+        output.say(f"  • somebody looks, and puts {SLIPPED} right in the catalogue")
+        put_right(self._app)
         output.heading("═══ And the plan after it ═══")
         after = self._plan()
         show_plan(after, findings=False)
@@ -155,6 +165,12 @@ class _Story:
         for change in plan.changes:
             if change.reason is Reason.DRIFTED or _was_deleted(change):
                 output.say(f"  {_repair(change)}", "yellow")
+        output.say("A larger price change, for new customers only:", "bold")
+        for change in plan.free:
+            if change.reason is Reason.REPRICED:
+                output.say(f"  {_repricing(change)}", "cyan")
+        output.say("A price that nobody at Zoho ever saw, because a guard held it:", "bold")
+        output.say(f"  {_what_waited(second)}", "magenta")
         refused = next((f for f in plan.findings if f.held), None)
         if refused is not None:
             output.say("A row that was refused, and why:", "bold")
@@ -177,10 +193,22 @@ class _Story:
 
 def _was_deleted(change: Change) -> bool:
     """Whether a record had to be made again that was made in the first night."""
-    return change.action is Action.CREATE and change.sku != _NEW_PRODUCT
+    return change.reason is Reason.MISSING and change.sku != _NEW_PRODUCT
 
 
 _NEW_PRODUCT = "BIZ-FBR-099"
+
+
+def _what_waited(report: Report) -> str:
+    """The first change that a guard held; the others of its product wait with it."""
+    return next(f"{held.change.key}: {held.why}" for held in report.plan.held)
+
+
+def _repricing(change: Change) -> str:
+    if change.action is Action.CREATE:
+        price = change.after.get("recurring_price")
+        return f"{change.key} is made, at {price}"
+    return f"{change.key} is marked inactive; who subscribes to it keeps it"
 
 
 def _repair(change: Change) -> str:

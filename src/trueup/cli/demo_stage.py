@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from trueup.domain.errors import TrueupError
 
@@ -109,16 +109,15 @@ def load_sample(app: App) -> int:
             return import_rows(connection, load_rows(sample)).total
 
 
+SLIPPED = "DC-PLUS-100"  # its price is typed wrong on the second day
+
+
 def change_catalogue(app: App) -> list[str]:
-    """What a product manager does on a day: a price, a new tariff, one withdrawn, one text."""
+    """What a product manager does on a day: prices, a new tariff, one withdrawn, one text."""
     statements = (
-        (
-            "BIZ-FBR-001 costs 5 % more",
-            """update service_packages
-               set price = round(price * 1.05, 2), base_price_zar = round(base_price_zar * 1.05, 2),
-                   pricing = jsonb_set(pricing, '{monthly}', to_jsonb(round(price * 1.05, 2)))
-               where sku = 'BIZ-FBR-001'""",
-        ),
+        ("BIZ-FBR-001 costs 5 % more", _priced("BIZ-FBR-001", "3148.95")),
+        ("NEST-FBR-003 costs 20 % more", _priced("NEST-FBR-003", "1798.80")),
+        (f"a comma slips: {SLIPPED} costs 109.90, not 1099.00", _priced(SLIPPED, "109.90")),
         (
             "BIZ-FBR-002 has a better description",
             """update service_packages set description = description || ' Installed in ten days.'
@@ -142,6 +141,19 @@ def change_catalogue(app: App) -> list[str]:
         for _, statement in statements:
             connection.execute(statement)
     return [text for text, _ in statements]
+
+
+def put_right(app: App) -> None:
+    """The price that slipped is corrected in the catalogue."""
+    with app.pool.connection() as connection:
+        connection.execute(_priced(SLIPPED, "1099.00"))
+
+
+def _priced(sku: str, amount: str) -> LiteralString:
+    return f"""update service_packages
+        set price = {amount}, base_price_zar = {amount},
+            pricing = jsonb_set(pricing, '{{monthly}}', '{amount}')
+        where sku = '{sku}'"""
 
 
 def change_zoho(app: App, there: Zoho) -> list[str]:
