@@ -68,6 +68,9 @@ end $$;
 -- As before, but by local dates: a product is sold from the day of valid_from through the day of
 -- valid_to, and what came due since it was decided is a change, a dated price too.
 create or replace view trueup.due with (security_invoker = true) as
+with calendar as materialized (
+    select zone, (now() at time zone zone)::date as today from trueup.business
+)
 select offering_id, target, sku, reason, last_attempt_at
 from (
     select known.id as offering_id, place.target,
@@ -102,13 +105,18 @@ from (
     ) as place (target, old_status, remote_id)
     left join trueup.product_state as state
         on state.offering_id = known.id and state.target = place.target
-    cross join trueup.business
+    cross join calendar
+    left join (
+        select dated.offering_id, max(dated.due_on) as due_on
+        from trueup.dated_price as dated
+        join calendar on dated.due_on <= calendar.today
+        group by dated.offering_id
+    ) as dated on dated.offering_id = known.id
     cross join lateral (
-        select (now() at time zone zone)::date as today,
-               (package.valid_from at time zone zone)::date as begins,
+        select (package.valid_from at time zone zone)::date as begins,
                (package.valid_to at time zone zone)::date as ends,
                greatest(state.verified_at, state.last_attempt_at) as decided
-    ) as calendar
+    ) as dates
     cross join lateral (select (decided at time zone zone)::date as decided_on) as decision
     cross join lateral (
         select coalesce(package.status = 'active' and coalesce(begins <= today, true)
@@ -121,12 +129,11 @@ from (
         select state.status is not null
                and (state.row_revision = ''
                     or coalesce(package.updated_at > decided, false)
-                    or coalesce(begins > decided_on and begins <= today, false)
-                    or coalesce(ends >= decided_on and ends < today, false)
-                    or exists (select from trueup.dated_price as dated
-                               where dated.offering_id = known.id
-                                 and dated.due_on > decided_on
-                                 and dated.due_on <= today)) as touched
+                    -- The first comparison spares a million rows the calendar.
+                    or coalesce(package.valid_from > decided
+                            and begins > decided_on and begins <= today, false)
+                    or coalesce(ends < today and ends >= decided_on, false)
+                    or coalesce(dated.due_on > decided_on, false)) as touched
     ) as movement
 ) as judged
 where reason is not null;
