@@ -41,6 +41,7 @@ FALL = a_change(
     owner=OWNER,
     users=(OWNER,),
     applied={"Unit_Price": Decimal("899.00"), "Product_Name": "Fibre 100"},
+    subscriptions=12,
 )
 LOWER = replace(FALL, deltas=a_change({"Unit_Price": (Decimal("899.00"), Decimal(99))}).deltas)
 RENAME = replace(FALL, deltas=a_change({"Product_Name": ("Fibre", "Fibre 100")}).deltas)
@@ -119,6 +120,7 @@ class TestHolding:
         assert (one.key, one.sku, one.owner) == (FALL.key, "FIB-100", OWNER)
         assert (one.deltas, one.fingerprint) == (FALL.deltas, mark_of(FALL))
         assert one.applied == {"Unit_Price": Decimal("899.00")}
+        assert one.subscriptions == 12
         assert (one.rules, one.state) == ((Rule.PRICE_FALL,), HeldState.OPEN)
         assert (one.first_run, one.last_run) == ("r1", "r1")
         assert desk.told() in ([], ["held /  / Unit_Price falls by 50.06 %"])

@@ -46,7 +46,8 @@ class MemoryGuardbook:
         return Evidence(
             products=self._products(),
             established=frozenset(self.established),
-            written=self._written() & {(c.key.kind, c.remote_id) for c in changes},
+            written=(self._written() & {(c.key.kind, c.remote_id) for c in changes})
+            | {(c.key.kind, c.remote_id) for c in changes if c.key in self.ledger.open},
             approved=frozenset(
                 mark_of(one.held.change)
                 for one in self.waiting
@@ -282,4 +283,5 @@ class MemoryDecisions:
             one.decided_at,
             said.note if said else "",
             said.expires_at if said else None,
+            change.subscriptions,
         )

@@ -13,6 +13,7 @@ from trueup.cli.selectors import Json
 from trueup.domain.changes import Action
 from trueup.domain.guards import SETTING_OF, Rule
 from trueup.domain.records import TargetName
+from trueup.domain.threeway import same
 from trueup.domain.waiting import HeldState, Waiting
 from trueup.planner.explain import (
     RULES,
@@ -22,6 +23,7 @@ from trueup.planner.explain import (
     explain_measure,
     share_of,
 )
+from trueup.planner.succession import in_use
 
 if TYPE_CHECKING:
     from trueup.cli.reading import BusinessTime, Desk
@@ -121,15 +123,22 @@ def show_waiting(one: Waiting, time: BusinessTime) -> None:
     also = ", ".join(rule.value for rule in one.rules[1:])
     words = f"{SIGNS[one.action]} {one.key} {one.action.value} ({one.reason.value})"
     output.say(f"{words}  {one.sku}{f'  [also: {also}]' if also else ''}", "magenta")
-    amounts_first = sorted(one.deltas.items(), key=lambda of: not isinstance(of[1].after, Decimal))
-    for name, delta in amounts_first:
-        output.say(explain_delta(name, delta, one.moved(name), new=one.action is Action.CREATE))
+    steps = {name: one.step(name) for name in one.deltas}
+    for name in sorted(steps, key=lambda name: not isinstance(steps[name].after, Decimal)):
+        before, after = steps[name]
+        new = one.action is Action.CREATE and (before is None or same(before, after))
+        output.say(explain_delta(name, steps[name], one.moved(name), new=new))
     output.say(f"    why  {one.why}")
     output.say(f"    since {time.at(one.held_at)}, fingerprint {one.fingerprint}", "dim")
-    if one.subscriptions is not None:
-        output.say(f"    live subscriptions  {one.subscriptions:,}")
+    if one.subscriptions:
+        output.say(f"    {in_use(one.subscriptions, _plan_of(one))}")
     if words := decision_in_words(one, time):
         output.say(f"    {words}", "cyan")
+
+
+def _plan_of(one: Waiting) -> str:
+    """The plan that customers have: the one that a new version takes over from."""
+    return str(one.applied.get("plan_code") or one.key.code)
 
 
 def decision_in_words(one: Waiting, time: BusinessTime) -> str:
@@ -165,7 +174,7 @@ def group_as_json(group: Group, time: BusinessTime) -> dict[str, Any]:
 
 def waiting_as_json(one: Waiting, time: BusinessTime) -> dict[str, Any]:
     """One held change; `share` is how far each amount moves, as a fraction."""
-    shares = {name: share_of(delta) for name, delta in one.deltas.items()}
+    shares = {name: share_of(one.step(name)) for name in one.deltas}
     moved = {name: who.value for name in one.deltas if (who := one.moved(name)) is not None}
     expired = one.state is HeldState.APPROVED and one.asks(time.now)
     return {

@@ -80,6 +80,13 @@ class Waiting:
             self.state is HeldState.APPROVED and not self.approved(now)
         )
 
+    def step(self, name: str) -> FieldDelta:
+        """One field before and after; a new version of a record begins where the former stands."""
+        before, after = self.deltas[name]
+        if self.action is Action.CREATE and name in self.applied:
+            return FieldDelta(self.applied[name], after)
+        return FieldDelta(before, after)
+
     def moved(self, name: str) -> Moved | None:
         """Which side moved one of its fields since we last wrote; None for a new record."""
         if self.action is Action.CREATE:

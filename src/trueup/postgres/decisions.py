@@ -27,7 +27,7 @@ _SQL: Final[Mapping[str, sql.SQL]] = load_queries("decisions")
 _COLUMNS: Final = sql.SQL(
     "id, kind, code, sku, owner, action, reason, deltas::text, fingerprint, rules, why, state,"
     " first_run, last_run, held_at, applied::text, remote_id, decided_by, decided_at, note,"
-    " expires_at"
+    " expires_at, subscriptions"
 )
 
 

@@ -160,7 +160,7 @@ def _key(key: RecordKey) -> dict[str, str]:
 
 def _taken_over(changes: Sequence[Change]) -> list[dict[str, str]]:
     return [
-        {"kind": c.key.kind.value, "remote_id": c.remote_id}
+        {**_key(c.key), "remote_id": c.remote_id}
         for c in changes
         if c.action in _TAKEN_OVER
     ]
@@ -193,4 +193,5 @@ def _held_values(held: Held) -> dict[str, Any]:
         "fingerprint": mark_of(change),
         "rules": [rule.value for rule in held.rules],
         "why": clean(held.why),
+        "subscriptions": change.subscriptions,
     }

@@ -11,14 +11,17 @@ group by 1
 select target from trueup.established
 
 -- name: written
--- Bound, or reached by a request of ours, also when the answer was lost.
+-- Bound, or reached by a request of ours, also when the answer was lost; or found under the code of
+-- a create that was sent and has no answer: before it was sent, no such record was there.
 select kind, remote_id
-from json_to_recordset(%(records)s::json) as asked (kind text, remote_id text)
+from json_to_recordset(%(records)s::json) as asked (kind text, remote_id text, code text)
 where exists (select from trueup.binding
               where binding.kind = asked.kind and binding.remote_id = asked.remote_id)
    or exists (select from trueup.change_history as past
               where past.kind = asked.kind and past.remote_id = asked.remote_id
                 and past.remote_id <> '' and past.status in ('applied', 'unknown'))
+   or exists (select from trueup.intent
+              where intent.kind = asked.kind and intent.code = asked.code)
 
 -- name: approved
 select held.fingerprint
@@ -53,16 +56,17 @@ where held.kind = new.kind and held.code = new.code and held.fingerprint <> new.
 -- name: keep
 insert into trueup.held_change as known
     (kind, code, target, sku, sku_key, owner, action, reason, deltas, applied, remote_id,
-     fingerprint, rules, why, first_run, last_run)
+     fingerprint, rules, why, subscriptions, first_run, last_run)
 select kind, code, target, sku, sku_key, owner, action, reason, deltas, applied, remote_id,
-       fingerprint, rules, why, %(run_id)s, %(run_id)s
+       fingerprint, rules, why, subscriptions, %(run_id)s, %(run_id)s
 from jsonb_to_recordset(%(held)s::jsonb) as new (
     kind text, code text, target text, sku text, sku_key text, owner text, action text,
     reason text, deltas jsonb, applied jsonb, remote_id text, fingerprint text, rules text[],
-    why text)
+    why text, subscriptions integer)
 order by kind, code
 on conflict (kind, code, fingerprint) where state in ('open', 'approved') do update
 set last_run = excluded.last_run,
+    subscriptions = coalesce(excluded.subscriptions, known.subscriptions),
     rules = case when excluded.rules = '{rejected}' then known.rules else excluded.rules end,
     why = case when excluded.rules = '{rejected}' then known.why else excluded.why end
 returning id, (xmax = 0) as new
