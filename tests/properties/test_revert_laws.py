@@ -14,6 +14,7 @@ touched.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -25,9 +26,10 @@ from support.memory_world import MemoryWorld
 from support.profiles import effort
 from support.workshop import planned
 from support.worlds import Known
-from trueup.domain.records import ACTIVE, FieldValue, Kind
+from trueup.domain.records import ACTIVE, FieldValue, Kind, Slot
 from trueup.domain.runs import RunState
 from trueup.planner.due import Look
+from trueup.planner.versions import PriceChanges, version_number
 from trueup.ports import Decision
 from trueup.reconcile.applying import Brake
 from trueup.reconcile.reverting import RevertReport, revert
@@ -60,8 +62,10 @@ AFTERWARDS = st.one_of(HAND_EDIT, st.tuples(st.just("delete"), st.integers(0, 20
 class TimedWorld(MemoryWorld):
     """A world of which runs are taken back."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, versions: bool) -> None:
         super().__init__()
+        if versions:
+            self.shop = replace(self.shop, price_changes=PriceChanges())
         self.past = MemoryPast(self.ledger, self.shop.guardbook)  # type: ignore[arg-type]
 
     def edit_catalogue(self, edit: tuple[Any, ...]) -> None:
@@ -137,6 +141,7 @@ def _expected(
     earlier=st.lists(HAND_EDIT, max_size=3),
     edits=st.lists(CATALOGUE_EDIT, min_size=1, max_size=5),
     since=st.lists(AFTERWARDS, max_size=3),
+    versions=st.booleans(),
 )
 @effort(150)
 def test_a_run_is_taken_back_and_the_revert_is_too(
@@ -144,8 +149,10 @@ def test_a_run_is_taken_back_and_the_revert_is_too(
     earlier: list[tuple[Any, ...]],
     edits: list[tuple[Any, ...]],
     since: list[tuple[Any, ...]],
+    *,
+    versions: bool,
 ) -> None:
-    world = TimedWorld()
+    world = TimedWorld(versions=versions)
     for (sku, name), device in zip(SOLD, devices, strict=False):
         world.publish(sku, name, "899.00", device)
     world.night()
@@ -182,14 +189,13 @@ def test_a_run_is_taken_back_and_the_revert_is_too(
         assert (sent, now) == (world.requests(), world.snapshot())
 
 
-@given(
-    edits=st.lists(CATALOGUE_EDIT, min_size=1, max_size=4),
-    row=ROW,
-)
+@given(edits=st.lists(CATALOGUE_EDIT, min_size=1, max_size=4), row=ROW, versions=st.booleans())
 @effort(60)
-def test_what_the_catalogue_wants_next_is_written(edits: list[tuple[Any, ...]], row: int) -> None:
-    """A revert holds back what was refused, and nothing else."""
-    world = TimedWorld()
+def test_what_the_catalogue_wants_next_is_written(
+    edits: list[tuple[Any, ...]], row: int, *, versions: bool
+) -> None:
+    """A revert holds back what was refused, and nothing else; one plan is on sale, not two."""
+    world = TimedWorld(versions=versions)
     for sku, name in SOLD:
         world.publish(sku, name, "899.00")
     world.night()
@@ -206,4 +212,12 @@ def test_what_the_catalogue_wants_next_is_written(edits: list[tuple[Any, ...]], 
     world.run(Look.EVERYTHING)
     bound = world.ledger.bindings([offering_id], [])
     [record] = [b.remote_id for b in bound if b.key.kind is Kind.CRM_PRODUCT]
-    assert wanted == world.snapshot()[Known(Kind.CRM_PRODUCT, record)]["Unit_Price"]
+    now = world.snapshot()
+    assert wanted == now[Known(Kind.CRM_PRODUCT, record)]["Unit_Price"]
+    plans = [now[Known(b.key.kind, b.remote_id)] for b in bound if b.slot is Slot.PLAN]
+    on_sale = [plan for plan in plans if plan["active"]]
+    assert len(on_sale) <= 1, plans
+    # Under another SKU is the plan of a rename that was taken back.
+    sku = world.catalogue.rows[offering_id].sku or ""
+    mine = [p["recurring_price"] for p in on_sale if version_number(sku, str(p["plan_code"]))]
+    assert mine in ([wanted], []), plans

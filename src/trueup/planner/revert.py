@@ -15,8 +15,8 @@ them back. Taking a revert back lifts its refusals instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from trueup.domain.changes import Action, Change, FieldDelta, Reason
 from trueup.domain.guards import FieldKey
@@ -29,9 +29,9 @@ from trueup.domain.records import (
     RecordKey,
     Ref,
     RemoteRecord,
-    Slot,
 )
 from trueup.domain.threeway import same
+from trueup.planner.swap import PRICE, PlanTurn, Swap, in_order, next_version, swaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +86,16 @@ class Restoration:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """How things stand now: what the targets hold, what we remember, and what people decided."""
+    """How things stand now: what the targets hold, what we remember, and what people decided.
+
+    `plan_codes` are the codes of plans that are taken, at least those of the products in question.
+    """
 
     remotes: Mapping[Place, RemoteRecord]
     bindings: Sequence[Binding]
     last: Mapping[tuple[Place, str], LastWrite]
     refused: Mapping[FieldKey, FieldValue]
+    plan_codes: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -100,6 +104,7 @@ class _Written:
 
     key: RecordKey
     sku: str
+    owner: str
     keys: set[RecordKey] = field(default_factory=set)
     created: bool = False
     deltas: dict[str, FieldDelta] = field(default_factory=dict)
@@ -115,6 +120,13 @@ class _Written:
             if write.reason is Reason.REVERTED:
                 self.reverted.add(name)
 
+    @property
+    def back(self) -> Mapping[str, FieldDelta]:
+        """The deltas to take back: of a record that the run made, that it is on sale at all."""
+        if not self.created:
+            return {n: d for n, d in self.deltas.items() if not same(d.before, d.after)}
+        return {ACTIVE[self.key.kind]: FieldDelta(before=False, after=True)}
+
 
 def place_of(write: PastWrite, bound: Mapping[RecordKey, str]) -> Place:
     """The remote record that was written; `bound` knows it where the answer did not come."""
@@ -127,12 +139,23 @@ def take_back(run_id: str, writes: Iterable[PastWrite], present: Present) -> Res
     records: dict[Place, _Written] = {}
     for write in writes:
         place = place_of(write, bound)
-        records.setdefault(place, _Written(write.key, write.sku)).add(write)
+        records.setdefault(place, _Written(write.key, write.sku, write.owner)).add(write)
     work = _TakingBack(run_id, present)
     for place, written in records.items():
         work.record(place, written)
-    work.result.changes = _versions_in_order(work.result.changes)
+    for swap in swaps(_turns(records)):
+        work.swap(swap, records[swap.goes.place], records[swap.comes.place])
+    work.result.changes = in_order(work.result.changes)
     return work.result
+
+
+def _turns(records: Mapping[Place, _Written]) -> Iterator[PlanTurn]:
+    """The plans that go on sale, or off it, when the run is taken back."""
+    for place, written in records.items():
+        active = written.back.get(ACTIVE[place[0]])
+        if place[0] is Kind.BILLING_PLAN and active is not None:
+            on_sale = active.before is True
+            yield PlanTurn(place, written.key, written.owner, written.sku, on_sale)
 
 
 class _TakingBack:
@@ -154,15 +177,11 @@ class _TakingBack:
         written.keys.add(binding.key)
         others = written.keys - {binding.key}
         self.result.other_keys |= dict.fromkeys(others, binding.key)
-        deltas = written.deltas
         if written.created:
-            deltas = {ACTIVE[place[0]]: FieldDelta(before=False, after=True)}
             self.result.created.append(binding.key)
         back: dict[str, FieldDelta] = {}
         settled: dict[str, FieldValue] = {}
-        for name, (before, after) in deltas.items():
-            if same(before, after):
-                continue
+        for name, (before, after) in written.back.items():
             why = self._why_left(place, name, FieldDelta(before, after), remote)
             if why:
                 now = remote.fields.get(name)
@@ -181,6 +200,23 @@ class _TakingBack:
         unknown = any(not same(binding.applied.get(n), v) for n, v in settled.items())
         if back or unknown:
             self.result.changes.append(_change(binding, remote, back, settled))
+
+    def swap(self, swap: Swap, goes: _Written, comes: _Written) -> None:
+        """Two versions of a plan change places: refuse the price of the one that goes, if any."""
+        for key in goes.keys | comes.keys:
+            self.result.refuse.pop((key, ACTIVE[key.kind]), None)
+        remote = self._present.remotes.get(swap.goes.place)
+        price = None if remote is None else remote.fields.get(PRICE)
+        place: FieldKey = (next_version(swap.goes.sku, self._present.plan_codes), PRICE)
+        if not swap.backwards:
+            if place in self._present.refused:
+                self.result.lift.add(place)
+        elif remote is not None and price is not None:
+            last = self._present.last.get((swap.goes.place, ACTIVE[remote.kind]))
+            restoring = remote.fields.get(ACTIVE[remote.kind]) is True
+            self._decide(place, FieldDelta(None, price), goes, last, restoring=restoring)
+            if place in self.result.refuse:
+                self.result.other_keys[place[0]] = swap.goes.key
 
     def _why_left(self, place: Place, name: str, delta: FieldDelta, remote: RemoteRecord) -> str:
         if isinstance(delta.before, Ref) or isinstance(delta.after, Ref):
@@ -257,17 +293,3 @@ def _change(
         terms=binding.terms,
         editor=remote.editor,
     )
-
-
-def _versions_in_order(changes: Sequence[Change]) -> list[Change]:
-    """A plan is withdrawn only after the version before it is on sale again."""
-    woken: dict[tuple[Kind, str], list[Ref]] = {}
-    for change in changes:
-        if change.slot is Slot.PLAN and change.activates:
-            woken.setdefault((change.key.kind, change.owner), []).append(Ref(change.key))
-    ordered = []
-    for change in changes:
-        needs = woken.get((change.key.kind, change.owner), [])
-        leaves = change.slot is Slot.PLAN and change.action is Action.RETIRE
-        ordered.append(replace(change, needs=tuple(needs)) if leaves and needs else change)
-    return ordered

@@ -117,7 +117,8 @@ class _Reverting:
                 outcomes += self._write(name, [c for c in plan.changes if c.target is name])
         finally:
             self.past.sign(self.record.run_id, self.order.decision.by, self.lock.fence)
-        undone = {o.change.key for o in outcomes if o.status is not Status.APPLIED}
+        done = {o.change.key for o in outcomes if o.status is Status.APPLIED}
+        undone = {change.key for change in plan.changes} - done
         self.past.lift(restoration.without(undone).lift, self.lock.fence)
 
     def _decide(self, plan: Plan) -> None:
@@ -131,7 +132,7 @@ class _Reverting:
         book.refuse(self.way.restoration.refuse, run_id, fence, decision)
 
     def _write(self, name: TargetName, changes: Sequence[Change]) -> list[Outcome]:
-        """Carry out the changes at one target; what needs another record goes after it."""
+        """Carry out the changes at one target, and say how its products stand."""
         verdicts: dict[str, list[Verdict]] = {}
 
         def decided(work: Work, _: TargetName, verdict: Verdict) -> None:
@@ -146,18 +147,7 @@ class _Reverting:
             self.ends_at,
             decided,
         )
-        lane.carry_out(_work(change for change in changes if not change.needs))
-        done = {o.change.key for o in lane.outcomes if o.status is Status.APPLIED}
-        ready: list[Change] = []
-        waiting: list[Change] = []
-        for change in changes:
-            if change.needs:
-                stands = all(ref.key in done for ref in change.needs)
-                (ready if stands else waiting).append(change)
-        lane.carry_out(_work(ready))
-        for change in waiting:
-            detail = f"{change.key}: waits for {change.needs[0].key}"
-            verdicts.setdefault(change.owner, []).append(Verdict(ProductStatus.FAILED, detail))
+        lane.carry_out(_work(changes))
         if lane.stopped is not None:
             self.stopped[name] = lane.stopped
         self._settle(name, changes, verdicts)
@@ -166,7 +156,7 @@ class _Reverting:
         held = {one.change.key for one in self.way.plan.held}
         approved = [change for change in applied if change.key in held]
         self.shop.guardbook.passed(approved, self.record.run_id, self.lock.fence)
-        return lane.outcomes + [Outcome(change, Status.SKIPPED) for change in waiting]
+        return lane.outcomes
 
     def _settle(
         self, name: TargetName, changes: Sequence[Change], verdicts: Mapping[str, list[Verdict]]

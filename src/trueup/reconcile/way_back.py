@@ -9,10 +9,11 @@ from trueup.domain.errors import TargetStoppedError
 from trueup.domain.guards import Held
 from trueup.domain.past import PastWrite, Place
 from trueup.domain.plan import Estimate, Plan, fingerprint_of_json, mark_of
-from trueup.domain.records import KINDS_OF, RemoteRecord, TargetName
+from trueup.domain.records import KINDS_OF, Kind, RemoteRecord, TargetName
 from trueup.planner.estimate import count_requests
 from trueup.planner.guard import Guard
 from trueup.planner.revert import Left, Present, Restoration, place_of, take_back
+from trueup.planner.swap import next_version, sku_of
 from trueup.ports import Decision, Past
 from trueup.reconcile.scope import Workshop
 
@@ -67,27 +68,32 @@ def way_back(shop: Workshop, past: Past, order: RevertOrder) -> WayBack:
     bindings = shop.ledger.bindings(sorted(owners), sorted(keys, key=str)) if writes else []
     bound = {binding.key: binding.remote_id for binding in bindings}
     places = {place_of(write, bound) for write in writes}
-    remotes, stopped = _read(shop, places)
-    present = Present(
-        remotes,
-        bindings,
-        past.last_writes(places),
-        past.refused(keys | {binding.key for binding in bindings}),
-    )
-    readable = [write for write in writes if write.key.kind.target not in stopped]
+    plans = {write.sku for write in writes if write.key.kind is Kind.BILLING_PLAN}
+    seen = _read(shop, places, plans)
+    keys |= {binding.key for binding in bindings}
+    codes = frozenset(seen.plan_codes | {key.code for key in keys})
+    keys |= {next_version(sku, codes) for sku in plans}
+    present = Present(seen.found, bindings, past.last_writes(places), past.refused(keys), codes)
+    readable = [write for write in writes if write.key.kind.target not in seen.stopped]
     restoration = take_back(order.run_id, readable, present)
-    unread = {w.key: w.sku for w in writes if w.key.kind.target in stopped}
+    unread = {w.key: w.sku for w in writes if w.key.kind.target in seen.stopped}
     restoration.left += [Left(key, sku, _UNREAD) for key, sku in unread.items()]
     plan = _judged(shop, restoration, len(places))
-    return WayBack(order.run_id, plan, restoration, stopped, len(writes))
+    return WayBack(order.run_id, plan, restoration, seen.stopped, len(writes))
 
 
-def _read(
-    shop: Workshop, places: Collection[Place]
-) -> tuple[dict[Place, RemoteRecord], dict[TargetName, TargetStoppedError]]:
+@dataclass(slots=True)
+class _Reading:
+    """What was read: the records of the run, and the codes of plans that could be versions."""
+
+    found: dict[Place, RemoteRecord] = field(default_factory=dict)
+    plan_codes: set[str] = field(default_factory=set)
+    stopped: dict[TargetName, TargetStoppedError] = field(default_factory=dict)
+
+
+def _read(shop: Workshop, places: Collection[Place], skus: Collection[str]) -> _Reading:
     """The records as they are now, from the listings; a target that cannot be read is noted."""
-    found: dict[Place, RemoteRecord] = {}
-    stopped: dict[TargetName, TargetStoppedError] = {}
+    reading = _Reading()
     for name, target in shop.targets.items():
         kinds = {kind for kind, _ in places} & set(KINDS_OF[name])
         try:
@@ -97,11 +103,13 @@ def _read(
                 shop.watcher.phase(f"reading {kind.value}")
                 for record in target.records(kind):
                     if (kind, record.remote_id) in places:
-                        found[kind, record.remote_id] = record
+                        reading.found[kind, record.remote_id] = record
+                    if kind is Kind.BILLING_PLAN and sku_of(record.code) in skus:
+                        reading.plan_codes.add(record.code)
         except TargetStoppedError as error:
-            stopped[name] = error
+            reading.stopped[name] = error
             shop.watcher.stopped(name, error)
-    return found, stopped
+    return reading
 
 
 def _judged(shop: Workshop, restoration: Restoration, records: int) -> Plan:
