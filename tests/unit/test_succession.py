@@ -399,6 +399,21 @@ def test_killed_between_two_steps(writes: int, then: str) -> None:
     assert_taken_over(floor, then)
 
 
+def test_what_a_killed_run_made_is_no_takeover() -> None:
+    """Nothing was written down after it was sent, and it is ours all the same."""
+    floor, ledger, _ = a_mortal_floor()
+    floor.guarded()
+    reprice(floor, "120.00")
+    ledger.dies_in = 1
+    with pytest.raises(KilledError):
+        floor.run()
+    floor.lock.taken = False
+    ledger.revive()
+    reprice(floor, "121.00")
+    assert floor.run().run.state is RunState.SUCCEEDED
+    assert_taken_over(floor, "121.00")
+
+
 @pytest.mark.parametrize("trouble", ["lost_before", "lost_after", "refuse", "throttle", "down"])
 @pytest.mark.parametrize("step", [0, 1])
 def test_bad_weather_between_two_steps(trouble: Trouble, step: int) -> None:
