@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from support.builders import a_row, an_id
+from support.builders import NOW, a_row, an_id
 from support.memory_target import MemoryTarget
 from support.workshop import Floor, a_floor, assert_settled, fields_of
 from trueup.domain.errors import PausedError
@@ -177,10 +178,11 @@ def test_a_retired_product_agrees_once_it_is_inactive_everywhere() -> None:
     floor.run()
     [row] = look(floor).rows
     assert (row.accord, row.sides[CRM].active, row.items) == (Accord.SAME, False, 0)
-    assert look(floor).totals()["ZAR"]["crm"] == {
-        "products": 0,
-        "sum": "0.00",
-        "difference": "0.00",
+    nothing = {"products": 0, "sum": "0.00"}
+    assert look(floor).totals()["ZAR"] == {
+        "catalogue": nothing,
+        "crm": nothing | {"difference": "0.00"},
+        "billing": nothing | {"difference": "0.00"},
     }
     assert_settled(floor)
 
@@ -201,9 +203,29 @@ def test_a_row_that_left_the_catalogue_is_told_before_it_is_retired() -> None:
     assert (row.stand, row.accord) == (Stand.GONE, Accord.DIFFERS)
     assert row.why.startswith("left the catalogue;")
     floor.run()
+    row = row_of(look(floor), "FIB-100")
+    assert (row.stand, row.accord) == (Stand.RETIRED, Accord.DIFFERS)
     floor.run()
     row = row_of(look(floor), "FIB-100")
     assert (row.stand, row.accord) == (Stand.RETIRED, Accord.SAME)
+
+
+def test_a_row_that_was_put_in_again_has_the_word_for_its_sku() -> None:
+    floor = settled([a_row(1)])
+    floor.catalogue.remove(an_id(1))
+    floor.catalogue.put(a_row(9, sku="FIB-100", name="Fibre 100"))
+    assert [(row.offering_id, row.stand, row.accord) for row in look(floor).rows] == [
+        (an_id(1), Stand.GONE, Accord.SAME),
+        (an_id(9), Stand.ACTIVE, Accord.DIFFERS),
+    ]
+    floor.run()
+    assert look(floor).whole
+
+
+def test_a_window_that_contradicts_itself_is_refused_and_not_dormant_as_well() -> None:
+    later = NOW + timedelta(days=10)
+    floor = a_floor([a_row(1, valid_from=later, valid_to=later - timedelta(days=2))])
+    assert [row.stand for row in look(floor).rows] == [Stand.REFUSED]
 
 
 def test_what_a_guard_holds_says_so() -> None:
@@ -275,7 +297,10 @@ def test_nothing_is_touched() -> None:
 
 
 def test_one_target_and_one_product_may_be_asked_for() -> None:
-    floor = settled([a_row(1), a_row(2)])
+    floor = settled([a_row(1), a_row(2), a_row(3, status="draft")])
+    floor.catalogue.put(a_row(4))
+    floor.run()
+    floor.catalogue.remove(an_id(4))
     found = look(floor, targets=(BILLING,), skus=("FIB-002",))
     [row] = found.rows
     assert (row.sku, list(row.sides), row.as_json()["crm"]) == ("FIB-002", [BILLING], None)
