@@ -13,12 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from http import HTTPStatus
 from threading import Event
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from trueup import __version__
 from trueup.domain.errors import (
@@ -30,10 +29,10 @@ from trueup.domain.records import Kind, TargetName
 from trueup.domain.runs import Trigger
 from trueup.planner.due import LADDER
 from trueup.planner.reading import CatalogueRules
-from trueup.planner.versions import PriceChanges, Strategy
 from trueup.postgres.pool import open_pool
 from trueup.reconcile.scope import Limits, RunLock, Silence, Watcher, Workshop
 from trueup.settings import Settings
+from trueup.settings.rules import catalogue_rules, guard_limits, price_changes, run_limits
 from trueup.settings.secret_key import secret_key
 
 if TYPE_CHECKING:
@@ -269,44 +268,17 @@ class App:
     @property
     def rules(self) -> CatalogueRules:
         """How prices in the catalogue are to be understood."""
-        settings = self.settings
-        return CatalogueRules(
-            settings.currency, ZoneInfo(settings.timezone), settings.vat_basis, settings.vat_rate
-        )
+        return catalogue_rules(self.settings)
 
     @property
     def limits(self) -> Limits:
         """How much one run does."""
-        settings = self.settings
-        return Limits(
-            batch_size=settings.batch_size,
-            max_products=settings.max_products,
-            workers=settings.concurrency,
-            deadline=settings.run_deadline,
-            stale_after=timedelta(seconds=settings.stale_after),
-            rate=settings.rate_limit / settings.rate_window,
-        )
+        return run_limits(self.settings)
 
     @property
     def guards(self) -> GuardLimits:
         """The limits of the guards."""
-        settings = self.settings
-        return GuardLimits(
-            price_fall=settings.price_fall,
-            price_rise=settings.price_rise,
-            mass_share=settings.mass_share,
-            mass_count=settings.mass_count,
-            catalogue_loss=settings.catalogue_loss,
-            takeover=settings.takeover == "hold",
-            flips=settings.flips,
-            flip_days=settings.flip_days,
-        )
-
-    @property
-    def price_changes(self) -> PriceChanges:
-        """How price changes are carried out in Billing."""
-        settings = self.settings
-        return PriceChanges(Strategy(settings.price_changes), settings.version_threshold)
+        return guard_limits(self.settings)
 
     def workshop(self) -> Workshop:
         """Everything that planning and running need."""
@@ -327,7 +299,7 @@ class App:
             throttles=lambda target: self.throttled[target.value],
             watcher=self.watcher,
             ids=self.ids,
-            price_changes=self.price_changes,
+            price_changes=price_changes(self.settings),
         )
 
 
