@@ -123,6 +123,13 @@ def test_each_part_has_its_own_reason() -> None:
     assert (free.reason, held.change.reason) == (Reason.DRIFTED, Reason.EDITED)
 
 
+def test_a_product_returns_beside_a_text_that_waits() -> None:
+    gone = {**BEFORE, ACTIVE: False}
+    free, _, _, _ = night(BEFORE, {**gone, TEXT: "by hand"}, gone)
+    assert free is not None
+    assert (free.reason, set(free.after)) == (Reason.RETURNED, {ACTIVE})
+
+
 def test_a_person_takes_a_run_back_for_one_reason() -> None:
     """The parts of what a revert writes are reverted, whoever moved them."""
     back = a_change(
