@@ -24,10 +24,8 @@ from trueup.domain.records import (
     Binding,
     FieldValue,
     Kind,
-    RecordKey,
     Ref,
     RemoteRecord,
-    Slot,
 )
 from trueup.planner.revert import Present, Restoration, take_back
 
@@ -180,23 +178,6 @@ def test_what_was_adopted_gets_its_own_values_back_and_stays_bound() -> None:
 
 def test_an_adoption_without_a_write_leaves_nothing_to_take_back() -> None:
     assert restoring([a_write(action=Action.ADOPT)], [priced(OLD)], [bound_at(OLD)]).empty
-
-
-def test_the_old_version_of_a_plan_is_on_sale_before_the_new_one_goes() -> None:
-    old, new = RecordKey(Kind.BILLING_PLAN, "FIB-100"), RecordKey(Kind.BILLING_PLAN, "FIB-100-V2")
-    made = a_write(("active", None, True), key=new, action=Action.CREATE, remote_id="FIB-100-V2")
-    gone = a_write(("active", True, False), key=old, action=Action.RETIRE, remote_id="FIB-100")
-    plans = [
-        RemoteRecord(Kind.BILLING_PLAN, key.code, key.code, {"active": key is new})
-        for key in (old, new)
-    ]
-    bindings = [
-        Binding(key, Slot.PLAN, key.code, an_id(1), "FIB-100", {"active": key is new})
-        for key in (old, new)
-    ]
-    found = {c.key: c for c in restoring([made, gone], plans, bindings).changes}
-    assert (found[old].activates, found[new].activates) == (True, False)
-    assert ((), (Ref(old),)) == (found[old].needs, found[new].needs)
 
 
 @pytest.mark.parametrize(
