@@ -16,13 +16,14 @@ from psycopg_pool import ConnectionPool
 
 from support.agreement import a_catalogue_row, prices_in, writes
 from support.nights import Nights, some_nights
-from trueup.domain.errors import CatalogueSourceError
+from trueup.domain.errors import CatalogueSourceError, UsageError
 from trueup.domain.package import DatedPrice, PackageRow, UnreadableRow
 from trueup.domain.runs import RunState
 from trueup.postgres.catalogue import PostgresCatalogue
 from trueup.postgres.dated_source import DatedSource
 from trueup.postgres.migrate import upgrade
 from trueup.postgres.pool import open_pool
+from trueup.settings import load
 
 Pool = ConnectionPool[psycopg.Connection]
 ROW = a_catalogue_row(1, monthly=500)
@@ -385,3 +386,46 @@ def test_a_promotion_is_in_no_request(database_url: str, tmp_path: Path, promoti
         assert active == [True, True, False, False]
         assert sent(nights) == {Decimal(500)}
         nights.assert_nothing_left()
+
+
+# --- settings ------------------------------------------------------------------------------
+
+
+def test_where_dated_prices_are_is_a_setting(database_url: str, tmp_path: Path) -> None:
+    """From the file to the request, through a table of another shape."""
+    file = tmp_path / "trueup.toml"
+    file.write_text(
+        '[catalogue]\ndated_prices = "later"\n\n[catalogue.dated_columns]\n'
+        'service_package_id = "product"\nold_price = "null"\nnew_price = "cents / 100.0"\n'
+        'published_at = "null"\neffective_date = "starts"\nstatus = "\'published\'"\n'
+    )
+    chosen = load(file=file, environment={})
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("create table later (product uuid, starts date, cents int)")
+        connection.execute("insert into later values (%s, '2026-01-01', 50000)", [ROW["id"]])
+        connection.execute("insert into later values (%s, '2026-01-05', 51100)", [ROW["id"]])
+    with some_nights(database_url, tmp_path, [ROW]) as nights:
+        where = {n: getattr(chosen, n) for n in ("dated_prices", "dated_columns")}
+        nights.settings = replace(nights.settings, **where)
+        nights.run()
+        assert prices(nights) == everywhere("511.00")
+        nights.assert_nothing_left()
+
+
+def test_an_unknown_column_is_refused_by_its_line(tmp_path: Path) -> None:
+    """With a guess at what was meant."""
+    file = tmp_path / "trueup.toml"
+    file.write_text('[catalogue.dated_columns]\neffective_day = "starts"\n')
+    with pytest.raises(UsageError, match=r"line 2: dated prices have no column .*effective_date"):
+        load(file=file, environment={})
+
+
+def test_the_database_knows_the_zone_of_the_settings(database_url: str, tmp_path: Path) -> None:
+    """So that what SQL calls today is what a run calls today."""
+    with some_nights(database_url, tmp_path, [ROW]) as nights:
+        nights.settings = replace(nights.settings, timezone="Asia/Tokyo")
+        nights.run()
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("select zone from trueup.business").fetchall() == [
+            ("Asia/Tokyo",)
+        ]
