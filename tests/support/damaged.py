@@ -1,7 +1,7 @@
 """A site as the predecessor leaves it: half-written copies at Zoho, ids that nobody can trust.
 
 Its database is that of `predecessor`, with rows of our own; the damage at the emulator is what its
-nightly job did (docs/decisions, defects 1, 3, 8, 9 and 18): prices of nothing, duplicates after a
+nightly job did: prices of nothing, duplicates after a
 failed search, one Billing product for all tariffs of one name, one item for all of them, retired
 tariffs on sale. All of it is invented.
 """
