@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.agreement import a_catalogue_row, writes
-from support.program import Result
+from support.program import Result, command, environment
 from support.site import Site, open_site
 
 UNIT_PRICE = "Unit_Price"
@@ -303,6 +306,31 @@ def test_nobody_decides_by_accident(site: Site) -> None:
         assert remedy in said.stderr
     assert {state for *_, state in held(site)} == {"open"}
     assert list_prices(site) == ["501.00", "502.00"]
+
+
+@pytest.mark.parametrize(("typed", "state"), [("n", "open"), ("y", "applied")])
+def test_a_person_at_a_terminal_is_asked(site: Site, typed: str, state: str) -> None:
+    """After what is to be decided was shown; anything but a yes is a no."""
+    person, terminal = pty.openpty()
+    os.write(person, f"{typed}\n".encode())
+    words = command("approve", "last", "--sku", "FIB-0001", "--by", "Ann Example")
+    done = subprocess.run(
+        words,
+        stdin=terminal,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=site.folder,
+        env=environment(site.env, site.folder),
+    )
+    os.close(person)
+    os.close(terminal)
+    assert done.returncode == 0, done.stderr
+    assert "Approve 2 changes of 1 product as Ann Example? [y/N]" in done.stderr
+    assert "Unit_Price  501.00 -> 100.00" in done.stdout
+    [(found,)] = site.sql("select distinct state from trueup.held_change where sku = 'FIB-0001'")
+    assert found == state
 
 
 def test_a_decision_while_another_run_writes(site: Site) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trueup.cli import output
 from trueup.cli.reading import open_desk
 from trueup.cli.selectors import Json
-from trueup.domain.changes import Action
+from trueup.domain.changes import Action, FieldDelta
 from trueup.domain.guards import SETTING_OF, Rule
 from trueup.domain.records import TargetName
 from trueup.domain.threeway import same
@@ -27,6 +27,8 @@ from trueup.planner.succession import in_use
 
 if TYPE_CHECKING:
     from trueup.cli.reading import BusinessTime, Desk
+
+_SHOWN = 20  # changes of a guard written out on a terminal; a pipe gets all
 
 Violations = Mapping[tuple[str, str, str], Mapping[str, Any]]  # by run, rule and target
 
@@ -114,8 +116,11 @@ def show_groups(groups: Sequence[Group], time: BusinessTime) -> None:
         output.say(explain_measure(group.violation))
         products, changes = len(group.skus), len(group.changes)
         output.say(f"{counted(products, 'product')}, {counted(changes, 'change')}")
-        for one in group.changes:
+        shown = group.changes[:_SHOWN] if output.on_terminal() else group.changes
+        for one in shown:
             show_waiting(one, time)
+        if len(shown) < changes:
+            output.say(f"… and {changes - len(shown):,} more; a pipe or --json shows all", "dim")
 
 
 def show_waiting(one: Waiting, time: BusinessTime) -> None:
@@ -123,17 +128,23 @@ def show_waiting(one: Waiting, time: BusinessTime) -> None:
     also = ", ".join(rule.value for rule in one.rules[1:])
     words = f"{SIGNS[one.action]} {one.key} {one.action.value} ({one.reason.value})"
     output.say(f"{words}  {one.sku}{f'  [also: {also}]' if also else ''}", "magenta")
-    steps = {name: one.step(name) for name in one.deltas}
-    for name in sorted(steps, key=lambda name: not isinstance(steps[name].after, Decimal)):
-        before, after = steps[name]
-        new = one.action is Action.CREATE and (before is None or same(before, after))
-        output.say(explain_delta(name, steps[name], one.moved(name), new=new))
+    for name, step in _steps(one).items():
+        new = one.action is Action.CREATE and step.before is None
+        output.say(explain_delta(name, step, one.moved(name), new=new))
     output.say(f"    why  {one.why}")
     output.say(f"    since {time.at(one.held_at)}, fingerprint {one.fingerprint}", "dim")
     if one.subscriptions:
         output.say(f"    {in_use(one.subscriptions, _plan_of(one))}")
     if words := decision_in_words(one, time):
         output.say(f"    {words}", "cyan")
+
+
+def _steps(one: Waiting) -> dict[str, FieldDelta]:
+    """What changes, amounts first; of a new version what differs from the one before."""
+    steps = {name: one.step(name) for name in one.deltas}
+    if one.applied:
+        steps = {name: step for name, step in steps.items() if not same(*step)}
+    return dict(sorted(steps.items(), key=lambda of: not isinstance(of[1].after, Decimal)))
 
 
 def _plan_of(one: Waiting) -> str:

@@ -185,8 +185,8 @@ def drift(
     code = conclude(result, json=json)
     if repair or code or result.plan.empty:
         return code
-    if not json:
-        output.say("→ `trueup drift --repair` corrects this", "cyan")
+    if not json and result.plan.free:
+        output.say("→ `trueup drift --repair` corrects what no guard holds", "cyan")
     return 1
 
 
