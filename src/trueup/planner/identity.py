@@ -50,12 +50,20 @@ class Match:
     namesakes: frozenset[str] = field(default_factory=frozenset)
     stored: StoredId | None = None
 
+    @property
+    def bound(self) -> bool:
+        """Whether the record was found by its binding."""
+        if self.binding is None or self.remote is None:
+            return False
+        return self.binding.remote_id == self.remote.remote_id
+
 
 @dataclass(slots=True)
 class Claimed:
-    """Which records the products of one survey were found to be, so that no two share one.
+    """Which unbound records the products of one survey were found to be: no two share one.
 
-    A product that is withdrawn gives way to one on sale, whichever is met first.
+    A product that is withdrawn gives way to one on sale, whichever is met first. What is bound is
+    known to the ledger and not kept here, so that this grows with the changes of a plan alone.
     """
 
     kept: dict[tuple[Kind, str], RecordKey] = field(default_factory=dict)
@@ -138,7 +146,7 @@ class Identity:
     def match(self, record: DesiredRecord) -> Match:
         """Find the remote record that is this one; from then on it is no other's."""
         match = self._find(record)
-        if match.remote is not None:
+        if match.remote is not None and not match.bound:
             self._claimed.claim(match.remote, record)
         return match
 
