@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json as json_text
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -63,6 +62,8 @@ def revert(
             return _conclude(_carry_out(app, order), json=json)
         way = _look(app, order)
     if out is not None:
+        from trueup.cli.saved_revert import save_revert
+
         save_revert(way, order, out)
     code = _shown(way, order, asking=out is None, json=json, verbose=verbose)
     if out is not None and not json:
@@ -163,54 +164,3 @@ def _found(way: WayBack, order: RevertOrder) -> WayBack:
             f"`trueup runs show {order.run_id}` lists what it wrote",
         )
     return way
-
-
-# --- saved reverts ------------------------------------------------------------------------------
-
-
-def save_revert(way: WayBack, order: RevertOrder, file: Path) -> None:
-    """Write a revert down so that exactly it can be applied."""
-    document: dict[str, Any] = {
-        "trueup_plan": 1,
-        "revert": way.run_id,
-        "by": order.decision.by,
-        "reason": order.decision.note,
-        "scope": {"targets": [t.value for t in order.targets], "skus": list(order.skus)},
-        **way.plan.as_json(),
-    }
-    try:
-        file.write_text(json_text.dumps(document, indent=2, ensure_ascii=False), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"the plan cannot be written to {file}: {error.strerror}") from None
-
-
-def saved_revert(file: Path) -> RevertOrder | None:
-    """The revert that a saved plan holds; None for any other plan, or for what is none."""
-    import msgspec
-
-    from trueup.domain.records import TargetName
-    from trueup.ports import Decision
-    from trueup.reconcile.way_back import RevertOrder
-
-    class Scope(msgspec.Struct):
-        targets: list[TargetName]
-        skus: list[str]
-
-    class Saved(msgspec.Struct):
-        revert: str
-        by: str
-        reason: str
-        scope: Scope
-        changes: list[dict[str, Any]]
-
-    try:
-        saved = msgspec.json.decode(file.read_bytes(), type=Saved)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return RevertOrder(
-        saved.revert,
-        Decision(saved.by, saved.reason),
-        tuple(saved.scope.targets),
-        tuple(saved.scope.skus),
-        saved.changes,
-    )

@@ -131,7 +131,8 @@ def run(
             verbose=verbose,
         )
     if plan_file is not None:
-        from trueup.cli.revert import apply_revert, saved_revert
+        from trueup.cli.revert import apply_revert
+        from trueup.cli.saved_revert import saved_revert
 
         if (undoing := saved_revert(plan_file)) is not None:
             return apply_revert(undoing, json=json, verbose=verbose)
