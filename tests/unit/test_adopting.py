@@ -191,6 +191,27 @@ def test_a_plan_of_another_code_never_becomes_ours() -> None:
     assert bind(floor, version, BILLING).key == RecordKey(Kind.BILLING_PLAN, "FIB-100-V2")
 
 
+@pytest.mark.parametrize(("there", "next_plan"), [("500.00", "FIB-100-V2"), ("0.00", "FIB-100")])
+def test_what_the_next_version_of_an_adopted_plan_is_measured_by(
+    there: str, next_plan: str
+) -> None:
+    """The price at which subscriptions were sold; from nothing nothing can be measured."""
+    floor = a_floor([a_row()]).versioned()
+    complete = {
+        "plan_code": "FIB-100",
+        "name": "Fibre 100",
+        "description": "A fast line",
+        "recurring_price": Decimal(there),
+        "interval": 1,
+        "interval_unit": "months",
+        "billing_cycles": -1,
+        "setup_fee": Decimal("0.00"),
+    }
+    bind(floor, floor.billing.add(Kind.BILLING_PLAN, complete), BILLING)
+    priced = [c for c in floor.plan().changes if "recurring_price" in c.deltas]
+    assert [c.key.code for c in priced] == [next_plan]
+
+
 # --- what the predecessor stored ------------------------------------------------------------
 
 

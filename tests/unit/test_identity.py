@@ -288,3 +288,12 @@ def test_a_plan_outside_its_own_product_is_elsewhere() -> None:
     plan = a_desired(key=RecordKey(Kind.BILLING_PLAN, "FIB-100"), slot=Slot.PLAN)
     own = a_binding(key=PRODUCT.key, remote_id="b-9")
     assert Identity((PLAN,), (own,), {}).keeper_of("b-1", plan) == ""
+
+
+def test_what_is_bound_is_not_kept_in_mind() -> None:
+    """A million products in order must not fill the memory: the ledger knows their records."""
+    claimed = Claimed()
+    Identity((a_remote(),), (a_binding(),), {}, claimed=claimed).match(OURS)
+    assert claimed == Claimed()
+    Identity((BY_CODE,), (), {}, claimed=claimed).match(OURS)
+    assert claimed.kept == {(OURS.key.kind, "by-code"): OURS.key}
