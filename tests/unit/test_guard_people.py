@@ -8,8 +8,19 @@ from typing import Any
 import pytest
 
 from support.builders import a_change, a_create, a_key, a_mapping, an_id
-from support.judging import NAME, PRICE, TEXT, amount, approving, fallen, judge, rules
-from trueup.domain.changes import Change
+from support.judging import (
+    NAME,
+    PRICE,
+    TEXT,
+    amount,
+    approving,
+    fallen,
+    judge,
+    of,
+    retired,
+    rules,
+)
+from trueup.domain.changes import Action, Change
 from trueup.domain.guards import Evidence, Flips, Refusal, Rule
 from trueup.domain.records import Kind
 from trueup.planner.mapping import FieldRule, Policy
@@ -61,6 +72,19 @@ def test_a_whole_change_with_a_refused_value_waits_whole() -> None:
     judged = judge([new], refusing("1.00"))
     assert rules(judged) == [(Rule.REJECTED,)]
     assert judged.held[0][0].change == new
+
+
+def test_a_whole_change_that_was_refused_breaks_no_other_rule() -> None:
+    """Nobody is asked again, whatever it is that was refused: a takeover, one of a mass."""
+    theirs = replace(fallen(), action=Action.ADOPT)
+    assert rules(judge([theirs])) == [(Rule.PRICE_FALL, Rule.TAKEOVER)]
+    assert rules(judge([theirs], refusing("1.00"))) == [(Rule.REJECTED,)]
+    gone, known = retired(12), of(33)
+    no = {(change.key, "Product_Active"): Refusal(False, "Ada Accountant", "") for change in gone}
+    judged = judge(gone, replace(known, refused=no))
+    assert rules(judged) == [(Rule.REJECTED,)] * 12
+    two = dict([*no.items()][:2])
+    assert rules(judge(gone, replace(known, refused=two)))[2:] == [()] * 10
 
 
 def test_what_was_refused_makes_no_class_larger() -> None:
