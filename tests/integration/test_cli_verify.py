@@ -15,6 +15,7 @@ import pytest
 
 from support.agreement import some_rows, writes
 from support.site import Site, open_site
+from trueup import __version__
 
 HOSTILE = (
     ("=1+1", "<script>alert(1)</script> \"x\" & 'y'"),
@@ -195,6 +196,24 @@ def test_counts_and_totals_cannot_be_changed(site: Site, name: str, old: str, ne
     file.write_text(text.replace(old, new), encoding="utf-8")
     result = site.call("verify", "--check", str(file))
     assert (result.code, "was altered" in result.stdout) == (1, True)
+
+
+def test_a_page_cannot_be_changed_around_its_figures(site: Site) -> None:
+    file = written(site)["html"]
+    text = file.read_text(encoding="utf-8")
+    more = "<p>All is well, says somebody.</p></header>"
+    for changed in (text.replace("</header>", more), text.replace("good", "none", 1), text + " "):
+        file.write_text(changed, encoding="utf-8")
+        result = site.call("verify", "--check", str(file))
+        assert (result.code, "the page around its figures" in result.stdout) == (1, True)
+
+
+def test_a_page_of_another_version_is_checked_by_its_figures_and_says_so(site: Site) -> None:
+    file = written(site)["html"]
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace(f"&quot;{__version__}&quot;", "&quot;0.0.0-old&quot;"))
+    result = site.call("verify", "--check", str(file))
+    assert (result.code, "only its figures were checked" in result.stdout) == (0, True)
 
 
 def test_a_report_that_was_made_anew_is_unknown_to_the_chain(site: Site) -> None:

@@ -120,17 +120,18 @@ def _conclude(
     from trueup.cli.verify_html import page
     from trueup.cli.verify_table import show
 
+    document = report_as_json(report)
     if html is not None:
-        _write(html, lambda file: file.write(page(report)))
+        _write(html, lambda file: file.write(page(document)))
     if csv is not None and csv != _STDOUT:
         # Spreadsheets take text for UTF-8 only with the mark in front.
-        _write(Path(csv), lambda file: write_csv(report, file), mark=True)
+        _write(Path(csv), lambda file: write_csv(document, file), mark=True)
     # That nobody reads on changes nothing about the verdict.
     with suppress(BrokenPipeError):
         if csv == _STDOUT:
-            write_csv(report, sys.stdout)
+            write_csv(document, sys.stdout)
         elif json:
-            output.print_json(report_as_json(report))
+            output.print_json(document)
         else:
             show(report, everything=everything)
             for file in filter(None, (csv, html)):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import json as json_text
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from trueup import __version__
 from trueup.cli import output
 from trueup.cli.reading import BusinessTime, open_desk
 from trueup.cli.verify_files import HEAD, read_csv, row_of
+from trueup.cli.verify_html import page
+from trueup.cli.verify_page import PageText
 from trueup.domain.errors import UsageError
 from trueup.domain.verification import Document, Head, Link, digest_rows
 
@@ -22,10 +24,16 @@ _REMEDY = "name a file that `trueup verify` wrote with --json, --csv or --html"
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What a file says: its rows, and what it says of itself."""
+    """What a file says: its rows, and what it says of itself.
+
+    `redrawn` tells whether a page is what this program makes of its figures; None where that
+    cannot be compared, because it is none, or was `drawn_by` another version of the program.
+    """
 
     rows: list[Document]
     link: Link
+    redrawn: bool | None = None
+    drawn_by: str = ""
 
     @property
     def altered(self) -> list[str]:
@@ -39,6 +47,8 @@ class Copy:
             found.append(f"it counts {head.agreeing}/{head.products}; its rows say otherwise")
         if not self.link.sound:
             found.append("its date, counts, totals or digests are not those that were written")
+        if self.redrawn is False:
+            found.append("the page around its figures is not the one that was written")
         return found
 
 
@@ -63,7 +73,7 @@ def check_file(file: Path, *, json: bool) -> int:
     verdict = "altered" if altered else "untouched" if place.link else "unknown"
     sound = verdict == "untouched" and place.broken_at is None
     if json:
-        output.print_json(_document(file, verdict, altered, place))
+        output.print_json(_document(file, verdict, copy, place))
     else:
         _show(file, copy, altered, place, time)
     return 0 if sound else 1
@@ -89,12 +99,27 @@ def _parsed(text: str) -> tuple[list[Document], dict[str, Any]]:
         document = json_text.loads(text)
         return document["rows"], document
     if begin == "<":
-        page = _Page()
-        page.feed(text)
-        page.close()
-        return [row_of(cells) for cells in page.rows], page.head
+        return _page_parsed(text)
     rows, head = read_csv(StringIO(text, newline=""))
     return rows, {**head, "totals": json_text.loads(head["totals"])}
+
+
+def _page_parsed(text: str) -> tuple[list[Document], dict[str, Any]]:
+    """What a page shows; `redrawn` tells whether the page is what its figures make."""
+    shown = PageText()
+    shown.feed(text)
+    shown.close()
+    rows = sorted((row_of(cells) for cells in shown.rows), key=_place_of)
+    head = shown.head
+    counts = {name: int(head[name]) for name in ("products", "agreeing")}
+    said = {**head, **counts, "previous": head["previous"] or None}
+    if said["version"] != __version__:
+        return rows, {**said, "drawn_by": said["version"]}
+    return rows, {**said, "redrawn": page({**said, "rows": rows}) == text}
+
+
+def _place_of(row: Document) -> tuple[str, str]:
+    return row["sku"], row["id"]
 
 
 def _copy(rows: list[Document], said: dict[str, Any]) -> Copy:
@@ -104,54 +129,9 @@ def _copy(rows: list[Document], said: dict[str, Any]) -> Copy:
     at = datetime.fromisoformat(said["at"])
     counts = int(said["products"]), int(said["agreeing"])
     head = Head(at, *counts, said["totals"], said["rows_hash"])
-    rows.sort(key=lambda row: (row["sku"], row["id"]))
-    return Copy(rows, Link(head, said["previous"] or "", said["hash"]))
-
-
-@dataclass
-class _Page(HTMLParser):
-    """Reads what a page shows: the marked parts of its rows, its totals and its head."""
-
-    rows: list[dict[str, str]] = field(default_factory=list)
-    head: dict[str, Any] = field(default_factory=lambda: {"totals": {}})
-
-    def __post_init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self._marks: dict[str, str | None] = {}
-        self._open = ""
-        self._text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """A marked element begins."""
-        marks = dict(attrs)
-        if "data-row" in marks:
-            self.rows.append({})
-        if marks.keys() & {"data-cell", "data-head", "data-total"}:
-            self._marks, self._open, self._text = marks, tag, ""
-
-    def handle_data(self, data: str) -> None:
-        """The text of it."""
-        self._text += data
-
-    def handle_endtag(self, tag: str) -> None:
-        """A marked element ends."""
-        if tag != self._open:
-            return
-        marks, self._open = self._marks, ""
-        if name := marks.get("data-cell"):
-            self.rows[-1][name] = self._text
-        elif name := marks.get("data-head"):
-            self.head[name] = self._text
-        elif name := marks.get("data-total"):
-            self._total(*name.split("/"))
-
-    def _total(self, currency: str, side: str, figure: str) -> None:
-        sides = self.head["totals"].setdefault(currency, {})
-        if figure == "none":
-            sides[side] = None
-            return
-        text = self._text.replace(",", "")
-        sides.setdefault(side, {})[figure] = int(text) if figure == "products" else text
+    rows.sort(key=_place_of)
+    link = Link(head, said["previous"] or "", said["hash"])
+    return Copy(rows, link, said.get("redrawn"), said.get("drawn_by", ""))
 
 
 def _place(link: Link, links: list[Link]) -> Place:
@@ -165,11 +145,12 @@ def _place(link: Link, links: list[Link]) -> Place:
     return Place(found, len(links), broken_at)
 
 
-def _document(file: Path, verdict: str, altered: list[str], place: Place) -> Document:
+def _document(file: Path, verdict: str, copy: Copy, place: Place) -> Document:
     return {
         "file": str(file),
         "verdict": verdict,
-        "altered": altered,
+        "altered": copy.altered,
+        "redrawn": copy.redrawn,
         "number": place.link.number if place.link else None,
         "chain": {"reports": place.reports, "broken_at": place.broken_at},
     }
@@ -194,5 +175,8 @@ def _show(file: Path, copy: Copy, altered: list[str], place: Place, time: Busine
         output.say(f"  {link.hash}", "dim")
     elif not altered:
         output.say(f"  {copy.link.hash}", "dim")
+    if copy.drawn_by:
+        text = f"only its figures were checked: version {copy.drawn_by} drew the page around them"
+        output.say(f"  {text}", "yellow")
     if place.broken_at is not None:
         output.say(f"The chain itself is broken at report {place.broken_at}.", "bold red")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TextIO
 from zoneinfo import ZoneInfo
 
+from trueup import __version__
 from trueup.domain.records import TargetName
 from trueup.domain.verification import Document, Link, Verification
 
@@ -20,6 +21,7 @@ COLUMNS = (
     "plan", "items", "items_same", "waiting", "why", "id",
 )  # fmt: skip
 HEAD = ("at", "products", "agreeing", "totals", "rows_hash", "previous", "hash")
+ABOUT = ("number", "targets", "skus", "unread", "spare_devices", "time_zone", "version")
 _FORMULA = re.compile(r"[=+\-@\t\r']")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _WORDS = {True: "yes", False: "no", None: ""}
@@ -40,30 +42,24 @@ def report_as_json(report: Report) -> Document:
     """The document of `trueup verify --json`; `rows` are in the order of their digest."""
     found, link = report.found, report.link
     return {
-        **link_as_json(link),
-        "targets": [target.value for target in found.targets],
-        "skus": list(report.skus),
-        "unread": {target.value: error.message for target, error in found.unread.items()},
-        "spare_devices": found.spare_devices,
-        "rows": [row.as_json() for row in found.rows],
-    }
-
-
-def link_as_json(link: Link) -> Document:
-    """What a report says of itself; `number` is null where it is in no chain."""
-    return {
         **link.head.as_json(),
         "previous": link.previous or None,
         "hash": link.hash,
         "number": link.number,
+        "targets": [target.value for target in found.targets],
+        "skus": list(report.skus),
+        "unread": {target.value: error.message for target, error in found.unread.items()},
+        "spare_devices": found.spare_devices,
+        "time_zone": report.zone.key,
+        "version": __version__,
+        "rows": [row.as_json() for row in found.rows],
     }
 
 
-def head_cells(link: Link) -> dict[str, str]:
-    """The same as cells."""
-    head = link.head.as_json()
-    totals = json.dumps(head["totals"], sort_keys=True)
-    cells = {**head, "totals": totals, "previous": link.previous, "hash": link.hash}
+def head_cells(report: Document) -> dict[str, str]:
+    """What a report says of itself, as texts."""
+    totals = json.dumps(report["totals"], sort_keys=True)
+    cells = {**report, "totals": totals, "previous": report["previous"] or ""}
     return {name: str(cells[name]) for name in HEAD}
 
 
@@ -109,15 +105,15 @@ def _side_of(cells: Mapping[str, str], name: str) -> Document | None:
     }
 
 
-def write_csv(report: Report, file: TextIO) -> None:
+def write_csv(report: Document, file: TextIO) -> None:
     """A line per product; below an empty line what the report says of itself."""
     writer = csv.writer(file)
     writer.writerow(COLUMNS)
-    for row in report.found.rows:
-        cells = cells_of(row.as_json())
+    for row in report["rows"]:
+        cells = cells_of(row)
         writer.writerow([_harmless(cells[name]) for name in COLUMNS])
     writer.writerow([])
-    for pair in head_cells(report.link).items():
+    for pair in head_cells(report).items():
         writer.writerow(pair)
 
 

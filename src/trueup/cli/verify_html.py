@@ -1,83 +1,87 @@
 """A verification as one page to print: no script, no request, every text escaped.
 
-The figures carry marks (`data-cell`, `data-total`, `data-head`), by which `--check` reads back what
-the page shows.
+The page is made from the report's document alone. Its figures carry marks (`data-cell`,
+`data-total`, `data-head`), by which `--check` reads the document back, makes the page anew and
+compares: nothing that a person sees can be changed without it.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from html import escape
 from importlib.resources import files
 from string import Template
+from zoneinfo import ZoneInfo
 
 from trueup.cli.reading import BusinessTime
-from trueup.cli.verify_files import Report, cells_of, head_cells
+from trueup.cli.verify_files import ABOUT, cells_of, head_cells
 from trueup.domain.records import TargetName
-from trueup.domain.verification import Accord, Document, Row, Verification
+from trueup.domain.verification import Document
 
 _SIDES = {"catalogue": "Catalogue", "crm": "CRM", "billing": "Billing"}
 _TONES = {"same": "good", "differs": "bad", "missing": "bad", "": ""}
-_FULL = len(TargetName)
+_SAME = "same"
 
 
-def page(report: Report) -> str:
-    """The whole page."""
-    found, link = report.found, report.link
-    head = head_cells(link)
-    time = BusinessTime(report.zone, found.at)
-    written = f"{time.at(found.at)} ({found.at:%Y-%m-%d %H:%M:%S} UTC)"
-    number = f"Report {link.number}" if link.number else "Not recorded"
+def page(report: Document) -> str:
+    """The whole page of a report's document."""
+    zone, at = ZoneInfo(report["time_zone"]), datetime.fromisoformat(report["at"])
+    time = BusinessTime(zone, at).at(at)
+    number = f"Report {report['number']}" if report["number"] else "Not recorded"
+    whole = report["products"] == report["agreeing"] and not report["unread"]
+    totals = report["totals"].items()
     parts: dict[str, object] = {
-        **{name: _text(text) for name, text in head.items()},
-        "title": f"Price verification {time.at(found.at)[:10]}",
+        **{name: _text(text) for name, text in head_cells(report).items()},
+        "about": _text(json.dumps({name: report[name] for name in ABOUT}, sort_keys=True)),
+        "title": f"Price verification {time[:10]}",
         "heading": "Price verification",
-        "when": _text(f"{number}, {written}, time zone {report.zone.key}"),
-        "sides": _all_of(found),
-        "tone": "good" if found.whole else "bad",
+        "when": _text(f"{number}, {time} ({at:%Y-%m-%d %H:%M:%S} UTC), time zone {zone.key}"),
+        "sides": _all_of(report),
+        "tone": "good" if whole else "bad",
         "notes": "\n".join(_notes(report)),
-        "totals": "\n".join(_totals(c, sides, found) for c, sides in found.totals().items()),
-        "tables": "\n".join(_tables(found)),
+        "totals": "\n".join(_totals(c, sides, report["unread"]) for c, sides in totals),
+        "tables": "\n".join(_tables(report["rows"])),
         "chained": _chained(report),
     }
     template = files("trueup.cli").joinpath("verify_page.html").read_text(encoding="utf-8")
     return Template(template).substitute(parts)
 
 
-def _all_of(found: Verification) -> str:
+def _all_of(report: Document) -> str:
     """The sides that were compared, in words."""
-    *first, last = ["the catalogue", *(_SIDES[target.value] for target in found.targets)]
+    *first, last = ["the catalogue", *(_SIDES[target] for target in report["targets"])]
     return f"{', '.join(first)} and {last}"
 
 
-def _notes(report: Report) -> Iterator[str]:
-    found = report.found
-    for target, error in found.unread.items():
-        text = f"{_SIDES[target.value]} could not be read, so nothing is known of it: {error}"
+def _notes(report: Document) -> Iterator[str]:
+    for target, why in report["unread"].items():
+        text = f"{_SIDES[target]} could not be read, so nothing is known of it: {why}"
         yield f'<p class="bad">{_text(text)}</p>'
-    if report.skus:
-        yield f'<p class="warn">Only these products: {_text(", ".join(report.skus))}</p>'
-    if len(found.targets) < _FULL:
-        names = ", ".join(_SIDES[target.value] for target in found.targets)
+    if report["skus"]:
+        yield f'<p class="warn">Only these products: {_text(", ".join(report["skus"]))}</p>'
+    if len(report["targets"]) < len(TargetName):
+        names = ", ".join(_SIDES[target] for target in report["targets"])
         yield f'<p class="warn">Only at {names}</p>'
-    if found.spare_devices:
+    if report["spare_devices"]:
         text = "shared devices are on sale in Billing that no product includes"
-        yield f'<p class="warn">{found.spare_devices} {text}.</p>'
+        yield f'<p class="warn">{int(report["spare_devices"])} {text}.</p>'
 
 
-def _chained(report: Report) -> str:
-    if report.link.number is None:
+def _chained(report: Document) -> str:
+    if not report["number"]:
         return "This report was not recorded: its digest is in no chain."
-    if not report.link.previous:
+    if not report["previous"]:
         return "This is the first report of its chain."
-    return f"This is report {report.link.number} of its chain."
+    return f"This is report {int(report['number'])} of its chain."
 
 
-def _totals(currency: str, sides: Mapping[str, Document | None], found: Verification) -> str:
+def _totals(currency: str, sides: Mapping[str, Document | None], unread: Mapping[str, str]) -> str:
     lines = []
     for side, figures in sides.items():
-        cells = "".join(_figures(f"{currency}/{side}", side, figures, found))
+        cells = "".join(_figures(f"{currency}/{side}", side, figures, unread))
         lines.append(f'<tr><th scope="row">{_SIDES[side]}</th>{cells}</tr>')
     head = (
         '<th>Side</th><th class="n">On sale</th><th class="n">Sum</th><th class="n">Difference</th>'
@@ -88,9 +92,11 @@ def _totals(currency: str, sides: Mapping[str, Document | None], found: Verifica
     )
 
 
-def _figures(place: str, side: str, figures: Document | None, found: Verification) -> Iterator[str]:
+def _figures(
+    place: str, side: str, figures: Document | None, unread: Mapping[str, str]
+) -> Iterator[str]:
     if figures is None:
-        why = "could not be read" if side in found.unread else "not asked for"
+        why = "could not be read" if side in unread else "not asked for"
         yield f'<td class="n" colspan="3" data-total="{_text(place)}/none">{why}</td>'
         return
     for name in ("products", "sum", "difference"):
@@ -103,16 +109,16 @@ def _figures(place: str, side: str, figures: Document | None, found: Verificatio
         yield f'<td class="n{tone}" {mark}>{figure:,}</td>'
 
 
-def _tables(found: Verification) -> Iterator[str]:
-    differing = [row for row in found.rows if row.accord is not Accord.SAME]
-    agreeing = [row for row in found.rows if row.accord is Accord.SAME]
+def _tables(rows: Sequence[Document]) -> Iterator[str]:
+    differing = [row for row in rows if row["verdict"] != _SAME]
+    agreeing = [row for row in rows if row["verdict"] == _SAME]
     if differing:
         yield _table(f"What differs ({len(differing):,})", differing)
     if agreeing:
         yield _table(f"What says the same ({len(agreeing):,})", agreeing)
 
 
-def _table(title: str, rows: Sequence[Row]) -> str:
+def _table(title: str, rows: Sequence[Document]) -> str:
     names = ("Product", "Verdict", "Catalogue", "CRM", "Billing", "Plan and items", "Why")
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     body = "\n".join(_row(row) for row in rows)
@@ -122,8 +128,8 @@ def _table(title: str, rows: Sequence[Row]) -> str:
     )
 
 
-def _row(row: Row) -> str:
-    cells = cells_of(row.as_json())
+def _row(row: Document) -> str:
+    cells = cells_of(row)
 
     def part(name: str, style: str = "") -> str:
         shown = f' class="{style}"' if style else ""
@@ -136,7 +142,7 @@ def _row(row: Row) -> str:
         )
 
     listed = f"{part('currency')}, on sale: {part('active')}"
-    verdict = part("verdict", f"word {_tone(row.accord)}")
+    verdict = part("verdict", f"word {_tone(row['verdict'])}")
     columns = (
         f'<p>{part("sku", "word")}</p><p>{part("name")}</p><p class="s">{part("id")}</p>',
         f'<p>{verdict}</p><p class="s">{part("status")} {part("waiting", "warn")}</p>',
