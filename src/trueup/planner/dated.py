@@ -25,9 +25,9 @@ def stated_price(row: PackageRow) -> Decimal | None:
 
 
 def list_price(row: PackageRow, today: Today) -> Decimal | None:
-    """The monthly price in force; None when the catalogue states none."""
-    stated, dated = stated_price(row), price_in_force(row, today)
-    return dated.new_price if stated is not None and dated is not None else stated
+    """The monthly price in force; None when neither the catalogue nor a date names one."""
+    dated = price_in_force(row, today)
+    return stated_price(row) if dated is None else dated.new_price
 
 
 def price_in_force(row: PackageRow, today: Today) -> DatedPrice | None:
