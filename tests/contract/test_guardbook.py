@@ -221,6 +221,19 @@ class TestApproving:
         assert [one.decided_by for one in desk.decisions.waiting()] == [ANN.by]
         assert desk.refused() == set()
 
+    def test_what_others_decided_twice_is_not_what_was_seen(self, desk: Desk, fence: Fence) -> None:
+        """It stands so again, but by another decision than the one that was shown."""
+        desk.decisions.approve(waiting(desk, fence), ANN)
+        as_approved = desk.decisions.waiting()
+        desk.decisions.reject(as_approved, BEN)
+        as_rejected = desk.decisions.of_run("r1")
+        desk.decisions.approve(as_rejected, ANN)
+        assert desk.decisions.reject(as_approved, BEN) == frozenset()
+        assert desk.approved() == {mark_of(FALL)}
+        desk.decisions.reject(desk.decisions.waiting(), BEN)
+        assert desk.decisions.approve(as_rejected, ANN) == frozenset()
+        assert desk.approved() == frozenset()
+
     def test_what_moved_meanwhile_cannot_be_approved(self, desk: Desk, fence: Fence) -> None:
         seen = waiting(desk, fence)
         desk.book.hold([held(LOWER)], "r2", fence)
@@ -291,11 +304,13 @@ class TestRejecting:
     def test_a_refusal_ends_when_the_product_is_in_order(self, desk: Desk, fence: Fence) -> None:
         """Found so by a later run than the one that was decided about."""
         desk.decisions.reject(waiting(desk, fence), BEN)
-        done = a_result(OWNER, ProductStatus.SKIPPED, targets=[TargetName.CRM])
         later = NOW + timedelta(days=1)
-        for status, left in ((ProductStatus.SKIPPED, 1), (ProductStatus.OK, 0)):
-            verdict = replace(done.verdicts[TargetName.CRM], status=status)
-            result = replace(done, verdicts={TargetName.CRM: verdict})
-            desk.bench.ledger.settle([result], "r2", fence, later)
-            desk.book.tidy(later, fence)
+        for status, at, left in (
+            (ProductStatus.OK, NOW, 1),
+            (ProductStatus.SKIPPED, later, 1),
+            (ProductStatus.OK, later, 0),
+        ):
+            result = a_result(OWNER, status, targets=[TargetName.CRM])
+            desk.bench.ledger.settle([result], "r2", fence, at)
+            desk.book.tidy(at, fence)
             assert len(desk.refused()) == left

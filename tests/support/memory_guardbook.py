@@ -41,6 +41,7 @@ class MemoryGuardbook:
     established: dict[TargetName, str] = field(default_factory=dict)
     deciders: list[tuple[str, str]] = field(default_factory=list)
     refused: dict[FieldKey, Refusal] = field(default_factory=dict)
+    refused_at: dict[FieldKey, datetime] = field(default_factory=dict)
 
     def evidence(self, changes: Sequence[Change], now: datetime, limits: GuardLimits) -> Evidence:
         return Evidence(
@@ -119,6 +120,8 @@ class MemoryGuardbook:
                 written = any(self._carries(o, one.held.change) for _, o in self.ledger.history)
                 one.state = "applied" if written else "stale"
         for key, name in list(self.refused):
+            if self.refused_at.get((key, name), since) > since:
+                continue
             bearers = [w.held.change for w in self.waiting if w.state == "rejected"]
             if any(c.key == key and self._in_order(c, since) for c in bearers):
                 del self.refused[key, name]
@@ -238,6 +241,7 @@ class MemoryDecisions:
         decided = self._decide(seen, "rejected", decision, ("open", "approved"))
         for place, value in refused_values([one for one in seen if one.number in decided]).items():
             self.book.refused[place] = Refusal(value, decision.by, decision.note)
+            self.book.refused_at[place] = self.at
         return decided
 
     def outdate(self, numbers: Collection[int]) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from support.builders import NOW, a_row, an_id
+from support.builders import NOW, a_key, a_row, an_id
 from support.memory_guardbook import MemoryDecisions
 from support.workshop import Floor, a_floor, assert_settled
 from trueup.domain.errors import TargetDownError
-from trueup.domain.guards import Rule
+from trueup.domain.guards import Refusal, Rule
 from trueup.domain.records import Kind, Schema, TargetName
 from trueup.domain.runs import RunState
 from trueup.domain.waiting import HeldState, Waiting
@@ -274,6 +274,19 @@ def test_a_rejected_version_of_a_plan_takes_its_whole_step_with_it() -> None:
         (Decimal("98.00"), True),
     }
     assert_settled(floor)
+
+
+@pytest.mark.parametrize("refused", ["A fast line", "Another text"])
+def test_a_no_to_a_whole_record_ends_with_any_of_its_fields(refused: str) -> None:
+    """What was refused was another record."""
+    floor = a_floor([a_row(1)]).guarded()
+    for name, value in (("Product_Name", "Fibre 100"), ("Description", refused)):
+        floor.guardbook.refused[a_key(), name] = Refusal(value, "Ben Example", "")
+    held = len(floor.plan(targets=CRM).held)
+    floor.run(targets=CRM)
+    same = refused == "A fast line"
+    assert (held, len(floor.crm.stored)) == ((1, 0) if same else (0, 1))
+    assert bool(floor.guardbook.refused) is same
 
 
 # --- a fingerprint, for pipelines ----------------------------------------------------------
