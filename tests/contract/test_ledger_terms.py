@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from support.ledgers import (
+    NOW,
     Bench,
     MemoryBench,
     PostgresBench,
     a_change,
     a_desired,
     a_record,
+    a_result,
     an_outcome,
     key,
     offering,
 )
 from trueup.domain.changes import Action
-from trueup.domain.records import Fields, Kind, Slot
+from trueup.domain.records import Fields, Kind, Slot, TargetName
+from trueup.domain.runs import ProductStatus
 from trueup.ports import Fence
 from trueup.postgres.pool import open_pool
 
@@ -147,3 +151,16 @@ def test_a_product_is_found_by_any_version_of_its_plan(bench: Bench, fence: Fenc
     found = bench.ledger.candidates("a look", [a_desired(key("A", Kind.BILLING_PRODUCT), P1)], [])
     assert "7" in [r.remote_id for r in found]
     assert "8" not in [r.remote_id for r in found]
+
+
+@pytest.mark.parametrize("action", Action)
+def test_a_product_is_due_until_what_is_sent_is_decided(
+    bench: Bench, fence: Fence, action: Action
+) -> None:
+    """A run that is killed on the way is continued, also when the row is what it was before."""
+    bench.ledger.settle([a_result(P1, ProductStatus.OK)], "r1", fence, NOW)
+    change = a_change(key("A-V2", PLAN), action, owner=P1, slot=Slot.PLAN)
+    bench.ledger.intend([change], "r2", fence)
+    revisions = {target: state.revision for target, state in bench.ledger.states([P1])[P1].items()}
+    assert revisions == {TargetName.CRM: "r1", TargetName.BILLING: ""}
+    bench.ledger.intend([replace(change, owner="")], "r2", fence)  # a shared device has no owner

@@ -158,6 +158,9 @@ class MemoryLedger:
     def intend(self, changes: Sequence[Change], run_id: str, fence: Fence) -> None:
         self._check(fence)
         for change in changes:
+            states = self.standings.get(change.owner, {})
+            if change.target in states:
+                states[change.target] = replace(states[change.target], revision="")
             if change.action is Action.CREATE:
                 name = str(change.after.get(NAME[change.key.kind]) or "")
                 intent = Intent(change.key, name, change.namesakes, change.owner)

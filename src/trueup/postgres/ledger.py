@@ -170,10 +170,17 @@ class PostgresLedger:
     # --- what a run writes -----------------------------------------------------------------
 
     def intend(self, changes: Sequence[Change], run_id: str, fence: Fence) -> None:
-        """Write down the creates about to be sent; for other changes only the fence is asked."""
+        """Write down the creates about to be sent, and that these products are not yet decided."""
         creates = [intent_values(c) for c in changes if c.action is Action.CREATE]
-        given = {"run_id": run_id, "intents": dump(creates)}
-        self._write("write_intents" if creates else "fence", given, fence)
+        others = [c for c in changes if c.action is not Action.CREATE]
+        if creates:
+            self._write("write_intents", {"run_id": run_id, "intents": dump(creates)}, fence)
+        if others or not creates:
+            places = {
+                "owners": [change.owner for change in others],
+                "targets": [change.target.value for change in others],
+            }
+            self._write("touch_products", places, fence)
 
     def record(self, outcomes: Sequence[Outcome], run_id: str, fence: Fence) -> None:
         """Make outcomes durable: history, bindings, intents, remote ids for the old screens."""

@@ -24,6 +24,50 @@ from trueup.binding where owner <> ''
 union all
 select kind, code, slot, '', owner, sku, '{}', '{}' from trueup.intent where owner <> '';
 
+-- A product that is about to be written is due until a run has decided about it, also when that run
+-- is killed and the row is back to what it was before.
+create function trueup.touch_products(
+    p_lease text, p_epoch bigint, p_owners text[], p_targets text[]
+) returns void
+language plpgsql
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+begin
+    perform trueup.require_lease(p_lease, p_epoch);
+    update trueup.product_state as state
+    set row_revision = ''
+    from (select distinct nullif(owner, '')::uuid as owner, target
+          from unnest(p_owners, p_targets) as part (owner, target)) as new
+    where state.offering_id = new.owner and state.target = new.target and row_revision <> '';
+end $$;
+
+-- As in 0003_ledger.sql. A product that gets a new record is touched as well.
+create or replace function trueup.write_intents(
+    p_lease text, p_epoch bigint, p_run text, p_intents jsonb
+) returns void
+language plpgsql
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+begin
+    perform trueup.require_lease(p_lease, p_epoch);
+    insert into trueup.intent (kind, code, name, name_key, namesakes, slot, owner, sku, run_id)
+    select distinct on (kind, code)
+           kind, code, name, name_key, namesakes, slot, owner, sku, p_run
+    from jsonb_populate_recordset(null::trueup.intent, p_intents)
+    order by kind, code
+    on conflict (kind, code) do update
+    set name = excluded.name, name_key = excluded.name_key, namesakes = excluded.namesakes,
+        slot = excluded.slot, owner = excluded.owner, sku = excluded.sku, lost = false,
+        run_id = excluded.run_id, sent_at = excluded.sent_at;
+
+    perform trueup.touch_products(
+        p_lease, p_epoch, array_agg(owner),
+        array_agg(case kind when 'crm_product' then 'crm' else 'billing' end))
+    from jsonb_populate_recordset(null::trueup.intent, p_intents);
+end $$;
+
 -- As in 0003_ledger.sql, with the terms of each record: set when it is created or adopted. An
 -- update or a retirement leaves them alone, but for what it states itself (a price that is written
 -- in the other VAT basis from now on).

@@ -113,6 +113,9 @@ order by kind, code
 -- name: write_intents
 select trueup.write_intents(%(lease)s, %(epoch)s::bigint, %(run_id)s, %(intents)s::jsonb)
 
+-- name: touch_products
+select trueup.touch_products(%(lease)s, %(epoch)s::bigint, %(owners)s::text[], %(targets)s::text[])
+
 -- name: record_outcomes
 select trueup.record_outcomes(%(lease)s, %(epoch)s::bigint, %(run_id)s, %(outcomes)s::jsonb)
 
