@@ -247,6 +247,7 @@ def test_a_plan_cannot_be_moved_back_to_another_product() -> None:
 
 TAKEN_BACK = a_write(("Unit_Price", NEW, OLD), reason=Reason.REVERTED)
 BY_REVERT = {(PLACE, "Unit_Price"): LastWrite("revert-2", Reason.REVERTED, OLD)}
+BY_ITSELF = {(PLACE, "Unit_Price"): LastWrite(RUN, Reason.REVERTED, OLD)}
 FIELD = (a_key(), "Unit_Price")
 
 
@@ -273,6 +274,9 @@ FIELD = (a_key(), "Unit_Price")
         (TAKEN_BACK, OLD, {FIELD: NEW}, BY_REVERT, {}, True),
         (TAKEN_BACK, NEW, {FIELD: NEW}, BY_REVERT, {}, True),
         (TAKEN_BACK, NEW, {}, BY_REVERT, {}, False),
+        # what somebody refused besides is none of its business; nor is what was put back by hand
+        (TAKEN_BACK, OLD, {FIELD: OTHER}, BY_REVERT, {}, False),
+        (TAKEN_BACK, NEW, {}, BY_ITSELF, {}, False),
         # the revert of a revert is taken back: it refused nothing
         (TAKEN_BACK, OLD, {}, BY_REVERT, {FIELD: OLD}, False),
     ],

@@ -90,8 +90,9 @@ def test_reverting_the_revert_brings_everything_back_and_the_catalogue_agrees() 
     after = managed(floor)
     first = take_back(floor, run_id)
     assert floor.guardbook.refused
+    floor.guarded()
     second = take_back(floor, first.report.run.run_id)
-    assert second.report.run.state is RunState.SUCCEEDED
+    assert (second.report.run.state, second.way.plan.violations) == (RunState.SUCCEEDED, ())
     assert (after, {}) == (managed(floor), floor.guardbook.refused)
     assert_settled(floor)
 
@@ -201,7 +202,7 @@ def test_the_changes_of_a_revert_carry_the_name_and_their_reason() -> None:
     ("part", "restored"),
     [
         ({"targets": (TargetName.BILLING,)}, {"billing_plan/FIB-100", "billing_plan/FIB-002"}),
-        ({"skus": ("fib-100",)}, {"crm_product/FIB-100", "billing_plan/FIB-100"}),
+        ({"skus": ("Fib-100",)}, {"crm_product/FIB-100", "billing_plan/FIB-100"}),
     ],
 )
 def test_a_part_of_a_run_is_taken_back(part: Mapping[str, Any], restored: set[str]) -> None:
@@ -279,6 +280,17 @@ def test_what_a_target_refuses_fails_and_is_tried_again_by_the_same_command() ->
     assert take_back(floor, run_id).report.run.state is RunState.SUCCEEDED
     assert before == managed(floor)
     assert_nothing_is_written(floor)
+
+
+def test_a_refusal_ends_only_where_its_value_came_back() -> None:
+    floor = a_synced_floor()
+    after_it = take_back(floor, repriced(floor)).report.run.run_id
+    floor.crm.fail("refuse")
+    assert take_back(floor, after_it).report.run.state is RunState.PARTIAL
+    assert {str(key) for key, _ in floor.guardbook.refused} == {"crm_product/FIB-100"}
+    assert take_back(floor, after_it).report.run.state is RunState.SUCCEEDED
+    assert floor.guardbook.refused == {}
+    assert_settled(floor)
 
 
 @pytest.mark.parametrize("outcomes", [0, 1, 2, 3])

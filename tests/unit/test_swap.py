@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -92,6 +93,13 @@ def test_the_revert_of_a_revert_taken_back_refuses_the_price_again() -> None:
     assert {(V3, "recurring_price"): Decimal("1299.00")} == found.refuse
 
 
+def test_the_plan_of_a_renamed_product_is_no_other_version() -> None:
+    """Each is wanted under a code of its own, so it is their being on sale that is refused."""
+    renamed = [replace(write, sku="FIB-100-V2") for write in REPRICED]
+    found = restoring(renamed, {V1: False, V2: True})
+    assert found.refuse == {(V1, "active"): False, (V2, "active"): True}
+
+
 def test_the_next_version_and_the_sku_of_a_code() -> None:
     assert next_version("A", []).code == "A-V2"
     assert next_version("A", ["A", "a-v2", "A-V4"]).code == "A-V3"
@@ -145,7 +153,7 @@ def test_taken_back_and_back_again_every_version_is_as_it_was() -> None:
     after = managed(floor)
     done = take_back(floor, run_id)
     take_back(floor, done.report.run.run_id)
-    assert after == managed(floor)
+    assert (after, {}) == (managed(floor), floor.guardbook.refused)
     assert_settled(floor)
 
 
