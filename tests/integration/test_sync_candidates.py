@@ -33,6 +33,8 @@ FRESH = {
 
 LOOKED_YESTERDAY = dict.fromkeys(("verified_at", "last_attempt_at"), NOW - timedelta(days=1))
 
+LOOKED_JUST_BEFORE = dict.fromkeys(LOOKED_YESTERDAY, NOW - timedelta(seconds=1))
+
 
 @pytest.fixture
 def conn(database_url: str) -> Iterator[psycopg.Connection]:
@@ -91,6 +93,7 @@ def test_the_columns_are_the_promised_ones(conn: psycopg.Connection) -> None:
         ({"status": "inactive", "updated_at": NOW + timedelta(minutes=1)}, {}, "withdrawn"),
         ({"valid_from": NOW}, None, "never"),
         ({"valid_from": NOW}, LOOKED_YESTERDAY, "changed"),
+        ({"valid_from": NOW}, LOOKED_JUST_BEFORE, None),
         ({"valid_from": NOW - timedelta(days=1)}, {}, None),
         ({"valid_to": NOW}, None, "never"),
         ({"valid_to": NOW}, {}, None),
