@@ -13,7 +13,7 @@ from support.memory_past import past_of
 from support.workshop import Floor, a_floor, assert_settled, statuses
 from trueup.domain.changes import Action, Reason
 from trueup.domain.errors import LockedError, UsageError
-from trueup.domain.records import Kind, RecordKey, TargetName
+from trueup.domain.records import FieldValue, Kind, RecordKey, TargetName
 from trueup.domain.runs import ProductStatus, RunState, Trigger
 from trueup.domain.stored import StoredId
 from trueup.planner.adoption import Part
@@ -22,7 +22,11 @@ from trueup.reconcile.adopting import Adopted, Wish, adopt
 
 CRM, BILLING = TargetName.CRM, TargetName.BILLING
 KEY = RecordKey(Kind.CRM_PRODUCT, "FIB-100")
-CODE = {"Product_Name": "Fibre 100", "Product_Code": "FIB-100", "Description": "A fast line"}
+CODE: dict[str, FieldValue] = {
+    "Product_Name": "Fibre 100",
+    "Product_Code": "FIB-100",
+    "Description": "A fast line",
+}
 
 
 def bind(floor: Floor, remote_id: str, target: TargetName = CRM, **more: Any) -> Adopted:
@@ -36,7 +40,7 @@ def two_rivals() -> tuple[Floor, str, str]:
     """A product that has two CRM records with its code: one at 799.00, one at 0.00 and off."""
     floor = a_floor([a_row()]).guarded()
     good = floor.crm.add(Kind.CRM_PRODUCT, {**CODE, "Unit_Price": Decimal("799.00")})
-    off = {"Unit_Price": Decimal("0.00"), "Product_Active": False}
+    off: dict[str, FieldValue] = {"Unit_Price": Decimal("0.00"), "Product_Active": False}
     return floor, good, floor.crm.add(Kind.CRM_PRODUCT, {**CODE, **off})
 
 
@@ -146,6 +150,19 @@ def test_what_cannot_be_adopted(remote_id: str, said: str) -> None:
     assert (floor.ledger.bound, floor.ledger.runs) == (bound, runs)
 
 
+def test_a_retired_product_that_is_there_twice() -> None:
+    """The one that a person names goes off sale; the other is somebody's to look at."""
+    floor, good, other = two_rivals()
+    floor.catalogue.put(a_row(status="archived"))
+    assert [f.code for f in floor.plan().findings] == ["ambiguous"]
+    bind(floor, good)
+    floor.run()
+    assert floor.crm.stored[good].fields["Product_Active"] is False
+    assert floor.crm.stored[good].fields["Unit_Price"] == Decimal("799.00")
+    assert floor.crm.stored[other].version == 2
+    assert_settled(floor)
+
+
 def test_one_writer() -> None:
     """While a run writes, nobody adopts."""
     floor, good, _ = two_rivals()
@@ -183,7 +200,7 @@ def test_an_item_is_told_by_its_code_or_by_the_person() -> None:
 def test_a_plan_of_another_code_never_becomes_ours() -> None:
     """A plan's code is permanent; a version of ours is remembered as what it is."""
     floor = a_floor([a_row()])
-    price = {"recurring_price": Decimal("899.00"), "name": "Fibre 100"}
+    price: dict[str, FieldValue] = {"recurring_price": Decimal("899.00"), "name": "Fibre 100"}
     other = floor.billing.add(Kind.BILLING_PLAN, {"plan_code": "OLD-1", **price})
     with pytest.raises(UsageError, match="permanent"):
         bind(floor, other, BILLING)
@@ -197,7 +214,7 @@ def test_what_the_next_version_of_an_adopted_plan_is_measured_by(
 ) -> None:
     """The price at which subscriptions were sold; from nothing nothing can be measured."""
     floor = a_floor([a_row()]).versioned()
-    complete = {
+    complete: dict[str, FieldValue] = {
         "plan_code": "FIB-100",
         "name": "Fibre 100",
         "description": "A fast line",
