@@ -176,3 +176,63 @@ def assert_made_once(floor: Floor) -> None:
     assert all(count == 1 for count in made.values())
     for code, fields in plans(floor).items():
         assert binding(floor, code).applied["active"] is fields["active"]
+
+
+@dataclass(frozen=True)
+class Life:
+    """A day on which a product may also be renamed, withdrawn, and its plans edited by hand."""
+
+    day: Day
+    sku: str
+    status: str
+    by_hand: tuple[int, str]
+
+
+LIVES = st.builds(
+    Life,
+    DAYS,
+    st.sampled_from([SKU, SKU, "FIB-NEW", f"{SKU}-V2"]),
+    st.sampled_from(["active", "active", "active", "inactive"]),
+    st.tuples(st.integers(0, 5), st.sampled_from(["nothing", "price", "on", "off", "delete"])),
+)
+
+
+@given(lives=st.lists(LIVES, min_size=1, max_size=6))
+@effort(150)
+def test_one_plan_at_most_whatever_becomes_of_the_product(lives: list[Life]) -> None:
+    """Renamed, withdrawn, returned, edited by hand, killed: one plan on sale, or none."""
+    floor, ledger, billing = a_mortal_floor(lives[0].day.step)
+    for life in lives:
+        day = life.day
+        floor.catalogue.put(day.step.row(sku=life.sku, status=life.status))
+        meddle(floor, *life.by_hand)
+        billing.script, ledger.dies_in = list(day.weather), day.dies_in
+        with suppress(KilledError):
+            floor.run()
+
+        floor.lock.taken = False
+        ledger.revive()
+        billing.clear_up()
+        floor.clock.sleep(86_400)
+        floor.run(look=Look.EVERYTHING)
+        there = on_sale(floor)
+        assert len(there) == (life.status == "active")
+        for code in there:
+            assert plans(floor)[code]["recurring_price"] == Decimal(day.step.price)
+            assert plans(floor)[code]["plan_code"] == code
+        assert_settled(floor)
+
+
+def meddle(floor: Floor, which: int, what: str) -> None:
+    """Somebody does something to a plan at Billing."""
+    codes = sorted(plans(floor))
+    if what == "nothing" or not codes:
+        return
+    code = codes[which % len(codes)]
+    match what:
+        case "price":
+            floor.billing.edit(code, recurring_price=Decimal("1.00"))
+        case "on" | "off":
+            floor.billing.edit(code, active=what == "on")
+        case _:
+            floor.billing.delete(code)
