@@ -110,7 +110,8 @@ def _show(adopted: Adopted, wish: Wish, drawn: Drawn) -> None:
     if drawn.trouble is not None:
         output.complain(drawn.trouble.message, drawn.trouble.remedy)
     elif not drawn.plan.empty:
-        output.say(f"→ `trueup resync {shlex.quote(adopted.sku)}` does this now; else the next run does", "cyan")
+        command = f"trueup resync {shlex.quote(adopted.sku)}"
+        output.say(f"→ `{command}` does this now; else the next run does", "cyan")
 
 
 def _document(adopted: Adopted, wish: Wish, drawn: Drawn) -> dict[str, Any]:
