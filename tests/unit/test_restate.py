@@ -97,6 +97,29 @@ def test_a_restatement_or_a_change(
     assert_settled(floor)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "now", "plan"),
+    [
+        (None, "781.74", None, SKU),
+        (None, "781.75", None, SKU),  # a cent of rounding
+        (None, "781.76", None, SECOND),
+        (None, "781.74", True, SKU),
+        (True, "781.74", None, SKU),
+        (True, "781.76", None, SECOND),
+        (True, "781.74", True, SECOND),  # both known: 13 per cent less
+    ],
+)
+def test_exactly_the_vat_makes_no_version_while_a_basis_is_not_known(
+    *, before: bool | None, after: str, now: bool | None, plan: str
+) -> None:
+    """It is written, for it may be another price; but most likely it is the same, restated."""
+    floor = a_priced_floor(a_priced_row("899.00", vat=before))
+    floor.catalogue.put(a_priced_row(after, vat=now))
+    floor.run()
+    assert prices(floor)[plan] == after
+    assert_settled(floor)
+
+
 def test_restated_there_and_back() -> None:
     """Nothing moves, however often."""
     floor = a_priced_floor(a_priced_row("899.00", vat=True))

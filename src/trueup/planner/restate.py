@@ -71,6 +71,16 @@ class Restater:
         """An amount of now in the basis that a record remembers; as it is where one is unknown."""
         return self._converted(amount, now.sent, Basis.remembered(terms).sent)
 
+    def may_say_the_same(self, terms: Fields, began: Decimal, price: Decimal, now: Basis) -> bool:
+        """Whether a price is off by exactly the VAT where nobody says in which basis one of them is.
+
+        It may be another price: it is written, but existing customers need no plan of their own.
+        """
+        if now.sent is not None and Basis.remembered(terms).sent is not None:
+            return False
+        factor = 1 + self._rules.vat_rate
+        return any(abs(cents(p) - began) <= CENT for p in (price * factor, price / factor))
+
     def record(
         self, record: DesiredRecord, offering: Offering, binding: Binding | None
     ) -> DesiredRecord:
