@@ -47,10 +47,8 @@ def list_prices(site: Site) -> list[str]:
 
 def fingerprint_of(site: Site, rule: str, target: str = "crm") -> str:
     plan = site.call("plan", "--json").document
-    [mark] = [
-        v["fingerprint"] for v in plan["violations"] if (v["rule"], v["target"]) == (rule, target)
-    ]
-    return str(mark)
+    held = {(v["rule"], v["target"]): v["fingerprint"] for v in plan["violations"]}
+    return str(held[rule, target])
 
 
 # --- what is shown -------------------------------------------------------------------------
@@ -314,15 +312,9 @@ def test_a_person_at_a_terminal_is_asked(site: Site, typed: str, state: str) -> 
     person, terminal = pty.openpty()
     os.write(person, f"{typed}\n".encode())
     words = command("approve", "last", "--sku", "FIB-0001", "--by", "Ann Example")
+    env = environment(site.env, site.folder)
     done = subprocess.run(
-        words,
-        stdin=terminal,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        cwd=site.folder,
-        env=environment(site.env, site.folder),
+        words, stdin=terminal, capture_output=True, text=True, check=False, cwd=site.folder, env=env
     )
     os.close(person)
     os.close(terminal)

@@ -2,72 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
-from support.builders import NOW, a_key, a_row, an_id
-from support.memory_guardbook import MemoryDecisions
-from support.workshop import Floor, a_floor, assert_settled
+from support.builders import a_key, a_row, an_id
+from support.deciding import (
+    ANN,
+    BEN,
+    CRM,
+    MOVES,
+    a_fall,
+    approved,
+    crm_alone,
+    decisions_of,
+    prices,
+    reprice,
+)
+from support.workshop import a_floor, assert_settled
 from trueup.domain.errors import TargetDownError
 from trueup.domain.guards import Refusal, Rule
 from trueup.domain.records import Kind, Schema, TargetName
 from trueup.domain.runs import RunState
-from trueup.domain.waiting import HeldState, Waiting
-from trueup.planner.due import Look
-from trueup.ports import Decision
-from trueup.reconcile.deciding import Choice, Decided, approve, carry_out, reject
-from trueup.reconcile.orders import Approval
-
-CRM = (TargetName.CRM,)
-ANN, BEN = Decision("Ann Example", "agreed"), Decision("Ben Example", "a typing error")
-
-
-def a_fall(count: int = 1, **prices: str) -> Floor:
-    """Products of which the first, or those named, fell in price by too much, held at CRM."""
-    floor = a_floor([a_row(n) for n in range(1, count + 1)]).guarded()
-    assert floor.run(targets=CRM).run.state is RunState.SUCCEEDED
-    for name, price in (prices or {"p1": "99.00"}).items():
-        reprice(floor, int(name[1:]), price)
-    assert floor.run(targets=CRM).run.state is RunState.HELD
-    return floor
-
-
-def reprice(floor: Floor, number: int, price: str) -> None:
-    amount = Decimal(price)
-    pricing = {"monthly": amount, "setup": Decimal("900.00")}
-    floor.catalogue.edit(an_id(number), price=amount, base_price_zar=amount, pricing=pricing)
-
-
-def decisions_of(floor: Floor) -> MemoryDecisions:
-    return MemoryDecisions(floor.guardbook, floor.clock.now())
-
-
-def prices(floor: Floor) -> list[str]:
-    return sorted(str(one.fields["Unit_Price"]) for one in floor.crm.stored.values())
-
-
-def approved(floor: Floor, seen: Sequence[Waiting] | None = None) -> Decided:
-    """Everything that waits, or this, approved and carried out."""
-    decisions = decisions_of(floor)
-    seen = decisions.waiting() if seen is None else seen
-    return carry_out(
-        floor.shop, decisions, approve(decisions, seen, ANN, floor.clock.now()), floor.brake
-    )
-
-
-def crm_alone(floor: Floor) -> Floor:
-    """The floor as if Billing did not exist, for a last look at everything."""
-    assert floor.plan(targets=CRM, look=Look.EVERYTHING).changes == ()
-    before = floor.crm.requests
-    report = floor.run(targets=CRM, look=Look.EVERYTHING)
-    assert (report.run.state, floor.crm.requests) == (RunState.SUCCEEDED, before)
-    return floor
-
+from trueup.domain.waiting import HeldState
+from trueup.reconcile.deciding import Choice, approve, reject
 
 # --- yes -----------------------------------------------------------------------------------
 
@@ -99,14 +59,6 @@ def test_approving_twice_is_harmless() -> None:
     assert [one.state for one in again.overtaken] == [HeldState.APPLIED]
     assert floor.crm.requests == requests
     crm_alone(floor)
-
-
-MOVES: dict[str, Callable[[Floor], None]] = {
-    "catalogue": lambda floor: reprice(floor, 1, "89.00"),
-    "hand edit": lambda floor: floor.crm.edit(
-        next(iter(floor.crm.stored)), Unit_Price=Decimal("5.00")
-    ),
-}
 
 
 @pytest.mark.parametrize("move", MOVES)
@@ -287,78 +239,3 @@ def test_a_no_to_a_whole_record_ends_with_any_of_its_fields(refused: str) -> Non
     same = refused == "A fast line"
     assert (held, len(floor.crm.stored)) == ((1, 0) if same else (0, 1))
     assert bool(floor.guardbook.refused) is same
-
-
-# --- a fingerprint, for pipelines ----------------------------------------------------------
-
-
-def fingerprints(floor: Floor) -> dict[str, str]:
-    plan = floor.plan(targets=CRM)
-    [violation] = plan.violations
-    [one] = decisions_of(floor).waiting()
-    return {"plan": plan.fingerprint, "guard": violation.fingerprint, "change": one.fingerprint}
-
-
-@pytest.mark.parametrize("of", ["plan", "guard", "change"])
-def test_a_fingerprint_lets_pass_what_it_names(of: str) -> None:
-    """And a second time there is nothing that it could mean."""
-    floor = a_fall()
-    mark = fingerprints(floor)[of]
-    for _ in range(2):
-        report = floor.run(targets=CRM, approval=Approval(mark, ANN))
-        assert (report.run.state, report.run.error) == (RunState.SUCCEEDED, None)
-        assert prices(floor) == ["99.00"]
-    crm_alone(floor)
-
-
-@pytest.mark.parametrize("of", ["plan", "guard", "change"])
-@pytest.mark.parametrize("move", MOVES)
-def test_a_fingerprint_of_something_else_is_stale(of: str, move: str) -> None:
-    """The run says so, with the fingerprint that the plan has now."""
-    floor = a_fall()
-    mark = fingerprints(floor)[of]
-    MOVES[move](floor)
-    before = prices(floor)
-    report = floor.run(targets=CRM, approval=Approval(mark, ANN))
-    assert report.run.state is RunState.HELD
-    assert f"that of the plan is {report.run.fingerprint} now" in str(report.run.error)
-    assert prices(floor) == before
-
-
-# --- saved plans ---------------------------------------------------------------------------
-
-
-def a_saved_plan(floor: Floor) -> list[dict[str, Any]]:
-    document: list[dict[str, Any]] = floor.plan(targets=CRM).as_json()["changes"]
-    return document
-
-
-def test_what_a_saved_plan_holds_stays_held() -> None:
-    """Unless its fingerprint is given: then all of it that did not move is made."""
-    floor = a_fall(4, p1="99.00", p2="98.00")
-    reprice(floor, 3, "901.00")
-    reprice(floor, 4, "97.00")
-    saved = a_saved_plan(floor)
-    plan = floor.plan(targets=CRM)
-    report = floor.run(targets=CRM, approved_plan=saved[:3])
-    assert (report.stale, report.run.state) == (0, RunState.HELD)
-    assert prices(floor) == ["899.00", "899.00", "899.00", "901.00"]
-
-    reprice(floor, 2, "96.00")
-    given = {"approved_plan": saved, "approval": Approval(plan.fingerprint, ANN)}
-    report = floor.run(targets=CRM, **given)
-    assert report.stale == 2  # the one that moved, and the one that is made already
-    assert prices(floor) == ["899.00", "901.00", "97.00", "99.00"]
-
-
-def test_a_saved_plan_is_made_in_the_parts_that_it_has() -> None:
-    """What was held apart when it was saved, and is approved by now, is made with the rest."""
-    floor = a_fall()
-    floor.catalogue.edit(an_id(1), description="Another text")
-    saved = a_saved_plan(floor)
-    assert len(saved) == 2
-    decisions = decisions_of(floor)
-    approve(decisions, decisions.waiting(), ANN, NOW)
-    report = floor.run(targets=CRM, approved_plan=saved)
-    assert (report.stale, report.run.state) == (0, RunState.SUCCEEDED)
-    crm_alone(floor)
