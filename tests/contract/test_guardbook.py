@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -155,7 +155,7 @@ class TestHolding:
         waiting(desk, fence)
         desk.book.passed([RENAME], "r1", fence)
         assert desk.states() == [HeldState.OPEN]
-        desk.book.passed([replace(FALL, deltas=FALL.deltas | RENAME.deltas)], "r2", fence)
+        desk.book.passed([replace(FALL, deltas={**FALL.deltas, **RENAME.deltas})], "r2", fence)
         assert desk.states() == [HeldState.APPLIED]
 
     @pytest.mark.parametrize("written", [False, True])
@@ -174,12 +174,13 @@ class TestHolding:
 
     def test_a_run_that_lost_its_lock_keeps_nothing(self, desk: Desk, fence: Fence) -> None:
         desk.bench.take_over()
-        for write in (
+        writes: list[Callable[[], None]] = [
             lambda: desk.book.hold([held(FALL)], "r1", fence),
             lambda: desk.book.approve([held(FALL)], "r1", fence, ANN),
             lambda: desk.book.passed([FALL], "r1", fence),
             lambda: desk.book.tidy(NOW, fence),
-        ):
+        ]
+        for write in writes:
             with pytest.raises(LeaseLostError):
                 write()
         assert desk.states() == []
