@@ -65,7 +65,7 @@ def divide(change: Change, flags: list[Flag], approved: frozenset[str]) -> Divid
     asked = frozenset(flag.name for flag in flags) - refused
     everything = frozenset(change.deltas) - refused
     for names in [everything, asked, refused, *_by_rule(flags)]:
-        if names and mark_of(part_of(change, names)) in approved:
+        if mark_of(part_of(change, names)) in approved:
             asked, refused = asked - names, refused - names
     waiting = asked | refused
     if not waiting:
@@ -90,7 +90,7 @@ def part_of(change: Change, names: frozenset[str]) -> Change:
         return part
     if change.reason is Reason.RETURNED and part.activates:
         return part
-    drifted = bool(names) and all(part.moved(name) is Moved.THEIRS for name in names)
+    drifted = all(part.moved(name) is Moved.THEIRS for name in names)
     return replace(part, reason=Reason.DRIFTED if drifted else Reason.EDITED)
 
 

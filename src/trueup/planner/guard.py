@@ -109,7 +109,7 @@ class Guard:
             yield Flag(name, Rule.NO_PRICE, f"{name} would be {shown}")
             return
         before = _amount(change.applied.get(name, delta.before))
-        if before is None or before == after:
+        if before is None:
             return
         moved = _share(before, after)
         if moved is None:
