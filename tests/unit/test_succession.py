@@ -70,6 +70,7 @@ def test_a_new_version_takes_over() -> None:
     floor = a_versioned_floor()
     reprice(floor, "120.00")
     plan = floor.plan()
+    assert plan.estimate.requests == 4  # CRM, the new plan, a look at it, the former one goes
     create, retire = [change for change in plan.changes if change.key.kind is PLAN]
     assert (create.key, create.action, create.reason) == (
         key(SECOND), Action.CREATE, Reason.REPRICED,

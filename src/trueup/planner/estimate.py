@@ -12,8 +12,8 @@ from trueup.domain.records import TargetName
 def count_requests(changes: Iterable[Change], batch_size: int) -> int:
     """An upper bound: CRM records travel in batches, Billing records one by one.
 
-    A Billing update reads the record again just before it is written, and the sale status has
-    requests of its own (zoho-facts §3.2).
+    A Billing update reads the record again just before it is written, the sale status has requests
+    of its own (zoho-facts §3.2), and a plan that goes looks at the one that takes over.
     """
     crm: Counter[bool] = Counter()
     billing = 0
@@ -26,5 +26,5 @@ def count_requests(changes: Iterable[Change], batch_size: int) -> int:
             billing += 1
         else:
             fields = len(change.deltas) - (change.activates is not None)
-            billing += 2 * bool(fields) + (change.activates is not None)
+            billing += 2 * bool(fields) + (change.activates is not None) + len(change.needs)
     return billing + sum(-(-count // batch_size) for count in crm.values())
