@@ -41,7 +41,7 @@ def nightly_plans(nights: Nights) -> dict[str, tuple[float, str]]:
 def test_versions_night_after_night(database_url: str, tmp_path: Path) -> None:
     """In place, a version, in place, a version; each step is history and the mirror follows."""
     with some_nights(database_url, tmp_path, [a_row(500)], price_changes="version") as nights:
-        for monthly in (500, 520, 575, 600, 650):
+        for monthly in (500, 520, 580, 600, 650):
             nights.change(a_row(monthly))
             assert nights.run().run.state is RunState.SUCCEEDED
             nights.assert_nothing_left()
@@ -56,7 +56,7 @@ def test_versions_night_after_night(database_url: str, tmp_path: Path) -> None:
         assert asked(nights, "select zoho_billing_plan_id from product_integrations") == [(THIRD,)]
         terms = "select code, terms ->> 'recurring_price' from trueup.binding where slot = 'plan'"
         assert sorted(asked(nights, terms)) == [
-            (SKU, "500.00"), (SECOND, "575.00"), (THIRD, "650.00"),
+            (SKU, "500.00"), (SECOND, "580.00"), (THIRD, "650.00"),
         ]  # fmt: skip
         steps = asked(
             nights,
