@@ -159,11 +159,7 @@ def _key(key: RecordKey) -> dict[str, str]:
 
 
 def _taken_over(changes: Sequence[Change]) -> list[dict[str, str]]:
-    return [
-        {**_key(c.key), "remote_id": c.remote_id}
-        for c in changes
-        if c.action in _TAKEN_OVER
-    ]
+    return [{**_key(c.key), "remote_id": c.remote_id} for c in changes if c.action in _TAKEN_OVER]
 
 
 def _to_refusal(row: Row) -> tuple[FieldKey, Refusal]:
