@@ -31,6 +31,8 @@ from trueup.planner.due import Look
 from trueup.planner.explain import explain_change
 from trueup.planner.mapping import FieldRule
 from trueup.planner.versions import PriceChanges, Strategy
+from trueup.ports import Decision
+from trueup.reconcile.orders import Approval
 
 PLAN = Kind.BILLING_PLAN
 SKU, SECOND, THIRD = "FIB-100", "FIB-100-V2", "FIB-100-V3"
@@ -276,6 +278,20 @@ def test_hold_asks_a_person_for_each_version() -> None:
         key(SKU): f"waits for billing_plan/{SECOND}",
     }
     assert {c.key.kind for c in report.plan.free} == {Kind.CRM_PRODUCT}
+
+
+@pytest.mark.parametrize("what", ["the plan", "the new version alone"])
+def test_a_person_lets_a_version_pass(what: str) -> None:
+    """What needs it passes with it."""
+    floor = a_versioned_floor(strategy=Strategy.HOLD)
+    reprice(floor, "120.00")
+    plan = floor.run().plan
+    [create] = [one.change for one in plan.held if one.change.key == key(SECOND)]
+    fingerprint = floor.plan().fingerprint if what == "the plan" else mark_of(create)
+    report = floor.run(approval=Approval(fingerprint, Decision("Ann Example")))
+    assert report.run.state is RunState.SUCCEEDED
+    assert plans(floor) == {SKU: ("100.00", False), SECOND: ("120.00", True)}
+    assert_settled(floor)
 
 
 def test_a_guarded_jump_holds_the_whole_take_over() -> None:
