@@ -122,6 +122,17 @@ def test_three_small_steps_make_a_version() -> None:
     assert floor.ledger.bound[key(SECOND)].terms["recurring_price"] == Decimal("112.49")
 
 
+def test_a_plan_bound_before_terms_were_kept_begins_with_what_it_has() -> None:
+    """Its first small step is where it begins, not each one anew."""
+    floor = a_versioned_floor()
+    floor.ledger.bound[key(SKU)] = replace(floor.ledger.bound[key(SKU)], terms={})
+    for price in ("104.00", "108.16", "112.49"):
+        reprice(floor, price)
+        floor.run()
+    assert plans(floor) == {SKU: ("108.16", False), SECOND: ("112.49", True)}
+    assert_settled(floor)
+
+
 def test_another_term_takes_over_at_the_same_price() -> None:
     """Nothing is re-priced, and a mass change of prices is none."""
     row = a_row(monthly=Decimal("100.00"), metadata={"contract_months": 12})

@@ -72,7 +72,7 @@ class Restater:
         return self._converted(amount, now.sent, Basis.remembered(terms).sent)
 
     def may_say_the_same(self, terms: Fields, began: Decimal, price: Decimal, now: Basis) -> bool:
-        """Whether a price is off by exactly the VAT where nobody says in which basis one of them is.
+        """Whether a price is off by exactly the VAT while a basis is not known.
 
         It may be another price: it is written, but existing customers need no plan of their own.
         """
@@ -99,7 +99,7 @@ class Restater:
             record,
             fields={**record.fields, **kept},
             terms=terms,
-            restated={} if kept else self._restated(terms, binding.terms, now),
+            restated={} if kept else self._restated(terms, binding, now),
         )
 
     def _kept(self, record: DesiredRecord, binding: Binding, now: Basis) -> dict[str, Decimal]:
@@ -119,29 +119,33 @@ class Restater:
             return abs(self._converted(wanted, now.sent, then.sent) - written) <= CENT
         return _differ(now.stated, then.stated) and abs(wanted - written) <= CENT
 
-    def _restated(self, terms: Fields, before: Fields, now: Basis) -> Fields:
+    def _restated(self, terms: Fields, binding: Binding, now: Basis) -> Fields:
         """The terms that change when money is written in another basis than before.
 
         What the next version is measured by stays the same price, in the new basis.
         """
-        then = Basis.remembered(before)
-        changed: dict[str, FieldValue] = {
-            name: value
-            for name, value in now.terms.items()
-            if value is not None and before.get(name) != value
-        }
+        before = _began(binding)
+        stated: dict[str, FieldValue] = {n: v for n, v in now.terms.items() if v is not None}
         began = before.get(PRICE)
-        if _differ(now.sent, then.sent) and isinstance(began, Decimal):
-            changed[PRICE] = self._converted(began, then.sent, now.sent)
+        if PRICE in terms and isinstance(began, Decimal):
+            then = Basis.remembered(before)
+            stated[PRICE] = self._converted(began, then.sent, now.sent)
         if TERM in terms and before.get(TERM) is None and terms[TERM] is not None:
-            changed[TERM] = terms[TERM]  # not known when the version began
-        return changed
+            stated[TERM] = terms[TERM]  # not known when the version began
+        return {n: v for n, v in stated.items() if binding.terms.get(n) != v}
 
     def _converted(self, amount: Decimal, stated: bool | None, wanted: bool | None) -> Decimal:
         if not _differ(stated, wanted):
             return amount
         factor = 1 + self._rules.vat_rate
         return cents(amount * factor if wanted else amount / factor)
+
+
+def _began(binding: Binding) -> Fields:
+    """The terms of a record; one that was bound before terms were kept began with what it has."""
+    price = binding.applied.get(PRICE)
+    known = PRICE in binding.terms or price is None
+    return binding.terms if known else {**binding.terms, PRICE: price}
 
 
 def _terms(record: DesiredRecord, offering: Offering, now: Basis) -> Mapping[str, FieldValue]:
