@@ -93,14 +93,13 @@ class Restater:
         now = self.basis(offering)
         terms = _terms(record, offering, now)
         if binding is None:
-            return replace(record, terms=terms)
+            return replace(record, terms=terms) if terms else record
         kept = self._kept(record, binding, now)
-        return replace(
-            record,
-            fields={**record.fields, **kept},
-            terms=terms,
-            restated={} if kept else self._restated(terms, binding, now),
-        )
+        restated = {} if kept else self._restated(terms, binding, now)
+        if not (kept or restated or terms):
+            return record  # a million records pass here, and few are restated
+        fields = {**record.fields, **kept} if kept else record.fields
+        return replace(record, fields=fields, terms=terms, restated=restated)
 
     def _kept(self, record: DesiredRecord, binding: Binding, now: Basis) -> dict[str, Decimal]:
         """The amounts, as they were written, that the row states again in another basis."""

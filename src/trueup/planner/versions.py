@@ -173,6 +173,8 @@ class PlanVersions:
     def _is_written(self, offering: Offering, plan: Binding, name: str) -> bool:
         """Whether the catalogue still says what we last wrote, whatever somebody made of it."""
         price = offering.recurring.amount
+        if same(price, plan.applied.get(name)):
+            return True
         wanted = DesiredRecord(
             plan.key, plan.slot, {name: price}, plan.owner, (plan.owner,), plan.sku
         )
