@@ -43,6 +43,10 @@ READING = "bench"
 _MAPPING = FieldMap(DEFAULT_RULES)
 
 
+def _spec(kind: Kind, name: str) -> FieldSpec:
+    return FieldSpec(name, "currency" if name in _MAPPING.money(kind) else "text")
+
+
 class ReadAlready:
     """A target whose records lie in the ledger already: nothing is listed."""
 
@@ -53,7 +57,7 @@ class ReadAlready:
         """Every field of the mapping."""
         return Schema(
             {
-                kind: {name: FieldSpec(name) for name in _MAPPING.managed(kind)}
+                kind: {name: _spec(kind, name) for name in _MAPPING.managed(kind)}
                 for kind in KINDS_OF[self.name]
             }
         )

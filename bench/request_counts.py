@@ -9,7 +9,7 @@ from math import ceil
 from bench.figures import Figure, Section
 from bench.lab import Lab, Zoho, edit, reconcile
 from trueup.bootstrap import App
-from trueup.domain.records import Kind
+from trueup.domain.records import Kind, TargetName
 
 SIZES = (100, 1_000, 10_000)
 QUICK_SIZES = (20,)
@@ -35,6 +35,8 @@ def _night(lab: Lab, products: int) -> Iterator[Figure]:
     edited = ceil(products / 100)
     pages = ceil(products / _PAGE) * len(Kind)
     with lab.zoho() as zoho, lab.app(products, zoho) as app:
+        for target in TargetName:  # as `trueup check` does, before there is a first run
+            app.currency_of(target)
         writes = ceil(products / _CRM_BATCH) + _BILLING_RECORDS * products
         first = writes + len(Kind) + _EXTRA
         yield from _run(app, zoho, products, "first", "first sync", first)

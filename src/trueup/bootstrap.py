@@ -20,11 +20,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from trueup import __version__
-from trueup.domain.errors import (
-    CredentialsError,
-    TargetStoppedError,
-)
-from trueup.domain.guards import GuardLimits
+from trueup.domain.errors import CredentialsError, TargetStoppedError
 from trueup.domain.records import Kind, TargetName
 from trueup.domain.runs import Trigger
 from trueup.planner.due import LADDER
@@ -42,6 +38,7 @@ if TYPE_CHECKING:
     from trueup.ports import Target
     from trueup.postgres.budget import PostgresBudget
     from trueup.postgres.catalogue import PostgresCatalogue
+    from trueup.postgres.currencies import PostgresCurrencies
     from trueup.postgres.guardbook import PostgresGuardbook
     from trueup.postgres.lease import PostgresLease
     from trueup.postgres.ledger import PostgresLedger
@@ -275,10 +272,24 @@ class App:
         """How much one run does."""
         return run_limits(self.settings)
 
-    @property
-    def guards(self) -> GuardLimits:
-        """The limits of the guards."""
-        return guard_limits(self.settings)
+    @cached_property
+    def currencies(self) -> PostgresCurrencies:
+        """What the organisation counts in, as far as it was ever asked."""
+        from trueup.postgres.currencies import PostgresCurrencies
+
+        return PostgresCurrencies(self.pool, self.settings.org_id)
+
+    def currency_of(self, target: TargetName) -> str:
+        """What a target's organisation counts in; asked until it is the catalogue's currency."""
+        known = self.currencies.known(target)
+        if known == self.settings.currency:
+            return known
+        from trueup.zoho.probe import currency_of
+
+        code = currency_of(self.door, target, self.settings.org_id)
+        if code:
+            self.currencies.keep(target, code)
+        return code
 
     def workshop(self) -> Workshop:
         """Everything that planning and running need."""
@@ -293,11 +304,12 @@ class App:
             mapping=self.settings.mapping,
             rules=self.rules,
             limits=self.limits,
-            guards=self.guards,
+            guards=guard_limits(self.settings),
             new_run_id=new_run_id,
             requests=lambda: self.door.requests,
             throttles=lambda target: self.throttled[target.value],
             watcher=self.watcher,
+            currency_of=self.currency_of,
             ids=self.ids,
             price_changes=price_changes(self.settings),
         )

@@ -13,6 +13,7 @@ import pytest
 
 from support.emulator import emulator_process
 from support.program import Result, run_cli, run_program
+from support.site import Console
 from trueup.cli.preflight import Verdict
 from trueup.cli.preflight_zoho import api_domain, crm_limits
 from trueup.settings import load
@@ -170,6 +171,21 @@ def test_a_wrong_organisation_and_a_wrong_currency(
     for check in ("CRM organisation", "Billing organisation"):
         assert "counts in USD, the catalogue in ZAR" in said(foreign, check, "fail")
     assert "0 decimal places" in said(foreign, "Billing organisation", "warn")
+
+
+def test_a_run_sends_no_amount_to_another_currency(
+    env: dict[str, str], organisation: Callable[..., None]
+) -> None:
+    """Refused before the first write; what it costs is one question per target."""
+    organisation(currency="USD")
+    console = Console(env["ZOHO_API_URL"])
+    refused = run_cli("run", "--json", env=env)
+    assert refused.code == 2
+    assert "counts in USD, the catalogue in ZAR" in refused.document["error"]
+    assert console.records("crm") == console.records("billing", "plans") == []
+    console.close()
+    organisation()
+    assert run_cli("run", env=env).code == 0
 
 
 def test_fields_that_do_not_fit(env: dict[str, str], organisation: Callable[..., None]) -> None:

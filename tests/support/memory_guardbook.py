@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from support.memory_ledger import MemoryLedger
 from trueup.domain.changes import Change, Outcome, Reason, Status
 from trueup.domain.errors import LeaseLostError
-from trueup.domain.guards import Evidence, FieldKey, Flips, GuardLimits, Held, Refusal
+from trueup.domain.guards import Evidence, FieldKey, Flips, GuardLimits, Held, Refusal, Rule
 from trueup.domain.plan import mark_of
 from trueup.domain.records import FieldValue, Kind, TargetName
 from trueup.domain.states import ProductState, Standing
@@ -44,6 +44,11 @@ class MemoryGuardbook:
     refused_at: dict[FieldKey, datetime] = field(default_factory=dict)
 
     def evidence(self, changes: Sequence[Change], now: datetime, limits: GuardLimits) -> Evidence:
+        held = [
+            one.held
+            for one in self.waiting
+            if one.state == "open" or (one.state == "approved" and _expired(one.decision, now))
+        ]
         return Evidence(
             products=self._products(),
             established=frozenset(self.established),
@@ -56,6 +61,13 @@ class MemoryGuardbook:
             ),
             refused=dict(self.refused),
             flips=self._flips(now - timedelta(days=limits.flip_days)),
+            waiting={mark_of(one.change): frozenset(one.rules) for one in held},
+            paused=frozenset(
+                (one.change.key, name)
+                for one in held
+                if Rule.SECOND_WRITER in one.rules
+                for name in one.change.deltas
+            ),
         )
 
     def approve(self, held: Sequence[Held], run_id: str, fence: Fence, decision: Decision) -> None:

@@ -184,6 +184,21 @@ def test_a_mass_of_new_prices(count: int, state: RunState) -> None:
     assert_settled(floor)
 
 
+def test_a_lost_answer_does_not_let_one_of_a_mass_through() -> None:
+    """The second look of the same run sees one product alone; its price waits all the same."""
+    floor = synced(33)
+    for number in range(1, 12):
+        reprice(floor, number, "901.00")
+    reprice(floor, 1, "901.00", name="Fibre 100 new")
+    floor.crm.fail("lost_after")
+    assert floor.run(bounded=False).run.state is RunState.HELD
+    assert {f["Unit_Price"] for f in fields_of(floor.crm, CRM).values()} == {Decimal("899.00")}
+    assert floor.run(skus=("FIB-100",), look=Look.EVERYTHING).run.state is RunState.HELD
+    assert {f["Unit_Price"] for f in fields_of(floor.crm, CRM).values()} == {Decimal("899.00")}
+    floor.run(look=Look.EVERYTHING, approval=whole(floor.plan()), bounded=False)
+    assert_settled(floor)
+
+
 def test_a_mass_of_withdrawn_products() -> None:
     """Half of the catalogue is archived by mistake; new prices and names go on."""
     floor = synced(24)

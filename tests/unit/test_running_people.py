@@ -128,6 +128,24 @@ def test_three_times_is_put_back_and_the_fourth_time_asks() -> None:
     assert floor.run(look=Look.EVERYTHING).run.state is RunState.HELD
 
 
+def test_a_second_writer_is_not_written_over_before_a_person_decides() -> None:
+    """Weeks go by in which nothing could be put back: the pause does not end by itself."""
+    floor = synced()
+    for _ in range(3):
+        edit_in_crm(floor, Product_Name="Otto's name")
+        assert floor.run(look=Look.EVERYTHING).run.state is RunState.SUCCEEDED
+    for number in range(12):
+        edit_in_crm(floor, Product_Name=f"Otto's name of day {number}")
+        assert floor.run(look=Look.EVERYTHING).run.state is RunState.HELD
+        assert in_crm(floor)["Product_Name"] == f"Otto's name of day {number}"
+    edit_in_crm(floor, Product_Name="Fibre 100")  # Otto gives in: nothing is asked any more
+    assert floor.run(look=Look.EVERYTHING).run.state is RunState.SUCCEEDED
+    assert waiting(floor) == []
+    edit_in_crm(floor, Product_Name="a slip")
+    assert floor.run(look=Look.EVERYTHING).run.state is RunState.SUCCEEDED
+    assert_settled(floor)
+
+
 def test_repairs_beside_a_price_that_waits_are_counted() -> None:
     """A held price must not hide a second writer behind it."""
     floor = synced()

@@ -155,9 +155,10 @@ def run_lock(app: App) -> Iterator[Line]:
 def second_writer(app: App) -> Iterator[Line]:
     """Whether somebody else writes the fields that we write; what a run then holds."""
     from trueup.postgres.second_writers import second_writers
+    from trueup.settings.rules import guard_limits
 
     with app.pool.connection() as connection:
-        found = second_writers(connection, app.clock.now(), app.guards)
+        found = second_writers(connection, app.clock.now(), guard_limits(app.settings))
     if not found:
         yield Line("second writer", Verdict.OK, "no field is changed back again and again")
     for one in found[:_SHOWN_FINDINGS]:
@@ -167,7 +168,7 @@ def second_writer(app: App) -> Iterator[Line]:
             "second writer",
             Verdict.WARN,
             f"{one.kind.value} {one.field} of {records} ({', '.join(one.skus)}) was put back up to"
-            f" {one.times} times in {app.guards.flip_days} days, and changed again{who}",
+            f" {one.times} times in {app.settings.flip_days} days, and changed again{who}",
             "switch the other writer off, or leave the field to it (policy ignore in trueup.toml)",
         )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trueup.cli.preflight import Line, Verdict
 from trueup.cli.preflight_zoho import currency_line
+from trueup.domain.records import TargetName
 from trueup.zoho import probe
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def billing_organisation(app: App) -> Iterator[Line]:
             _CREDENTIALS,
         )
         return
+    if ours.currency:
+        app.currencies.keep(TargetName.BILLING, ours.currency)
     yield currency_line("Billing organisation", ours.name, ours.currency, settings.currency)
     yield from _places(ours)
 

@@ -129,6 +129,8 @@ def _names(permissions: Iterator[Permission]) -> list[str]:
 def crm_organisation(app: App) -> Iterator[Line]:
     """CRM's organisation: its currency must be the catalogue's."""
     found = probe.crm_organisation(app.door)
+    if found.currency:
+        app.currencies.keep(TargetName.CRM, found.currency)
     yield currency_line(
         "CRM organisation", found.name or found.zgid, found.currency, app.settings.currency
     )

@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg_pool import ConnectionPool
 
 from trueup.domain.changes import Action, Change
-from trueup.domain.guards import Evidence, FieldKey, Flips, GuardLimits, Held, Refusal
+from trueup.domain.guards import Evidence, FieldKey, Flips, GuardLimits, Held, Refusal, Rule
 from trueup.domain.plan import mark_of
 from trueup.domain.records import FieldValue, Kind, RecordKey, TargetName
 from trueup.ports import Decision, Fence
@@ -48,6 +48,7 @@ class PostgresGuardbook:
             def rows(name: str) -> list[Row]:
                 return connection.execute(_SQL[name], given).fetchall()
 
+            held = rows("waiting")
             return Evidence(
                 products={TargetName(target): count for target, count in rows("products")},
                 established=frozenset(TargetName(row[0]) for row in rows("established")),
@@ -55,6 +56,8 @@ class PostgresGuardbook:
                 approved=frozenset(row[0] for row in rows("approved")),
                 refused=dict(_to_refusal(row) for row in rows("refused")),
                 flips=dict(_to_flips(row) for row in rows("flips")),
+                waiting={row[2]: frozenset(map(Rule, row[3])) for row in held},
+                paused=frozenset(_paused(held)),
             )
 
     # --- what a run writes ------------------------------------------------------------------
@@ -171,6 +174,13 @@ def _to_refusal(row: Row) -> tuple[FieldKey, Refusal]:
 def _to_flips(row: Row) -> tuple[FieldKey, Flips]:
     kind, code, name, count, editors = row
     return (RecordKey(Kind(kind), code), name), Flips(count, tuple(e for e in editors if e))
+
+
+def _paused(held: Iterable[Row]) -> Iterator[FieldKey]:
+    """The fields that wait because somebody else writes them as well."""
+    for kind, code, _, rules, names in held:
+        if Rule.SECOND_WRITER in rules:
+            yield from ((RecordKey(Kind(kind), code), name) for name in names)
 
 
 def _held_values(held: Held) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from trueup.planner.due import Look
 from trueup.planner.order import Work, choose
 from trueup.reconcile.applying import Brake, Lane
 from trueup.reconcile.book import Book, deferred_at, without_changes
+from trueup.reconcile.currency import refuse_another_currency
 from trueup.reconcile.guarding import guard
 from trueup.reconcile.orders import Approval, Order, approved_by, keep_only
 from trueup.reconcile.scope import HeldLock, Scope, Workshop
@@ -209,6 +210,9 @@ class _Running:
                         decided,
                     )
                 )
+        if first:
+            waiting = (c for queue in queues for work in queue for c in work.changes)
+            refuse_another_currency(self.shop, waiting)
         self.book.settle(deferred_at(drafts[owner] for owner in deferred if owner in drafts))
         self._side_by_side(lanes, queues)
         for lane in lanes:

@@ -121,7 +121,8 @@ class Limits:
 class Workshop:
     """Everything the use-cases need, wired once.
 
-    `requests` counts what was sent so far by target, `throttles` the refusals for too many.
+    `requests` counts what was sent so far by target, `throttles` the refusals for too many;
+    `currency_of` tells what a target's organisation counts in, empty where it does not say.
     """
 
     catalogue: Catalogue
@@ -138,5 +139,6 @@ class Workshop:
     requests: Callable[[], Mapping[str, int]] = field(default=dict)
     throttles: Callable[[TargetName], int] = field(default=lambda _: 0)
     watcher: Watcher = field(default_factory=Silence)
+    currency_of: Callable[[TargetName], str] = field(default=lambda _: "")
     ids: RememberedIds = field(default_factory=NothingRemembered)
     price_changes: PriceChanges = field(default_factory=PriceChanges)

@@ -112,6 +112,17 @@ def billing_organisations(door: Door) -> list[BillingOrganisation]:
     return [_billing_organisation(row) for row in rows]
 
 
+def currency_of(door: Door, target: TargetName, org_id: str) -> str:
+    """What an organisation counts in; empty where it may not be asked, or does not say."""
+    try:
+        if target is TargetName.CRM:
+            return crm_organisation(door).currency
+        ours = [o for o in billing_organisations(door) if o.organization_id == org_id]
+    except (RecordError, TargetStoppedError):
+        return ""  # what stops a target stops its first write as well, and says why
+    return ours[0].currency if ours else ""
+
+
 def taxes(door: Door, org_id: str) -> list[Tax]:
     """The taxes that Billing knows."""
     path = f"{BILLING}/settings/taxes"

@@ -29,6 +29,13 @@ from json_to_recordset(%(keys)s::json) as asked (kind text, code text)
 join trueup.held_change as held using (kind, code)
 where held.state = 'approved' and (held.expires_at is null or held.expires_at > %(now)s)
 
+-- name: waiting
+-- An approval that has expired waits again.
+select kind, code, held.fingerprint, held.rules, array(select jsonb_object_keys(held.deltas))
+from json_to_recordset(%(keys)s::json) as asked (kind text, code text)
+join trueup.held_change as held using (kind, code)
+where held.state = 'open' or (held.state = 'approved' and held.expires_at <= %(now)s)
+
 -- name: refused
 select kind, code, field, jsonb_build_object('value', value)::text, by, note
 from json_to_recordset(%(keys)s::json) as asked (kind text, code text)
