@@ -120,6 +120,15 @@ def test_exactly_the_vat_makes_no_version_while_a_basis_is_not_known(
     assert_settled(floor)
 
 
+def test_fifteen_per_cent_more_are_a_higher_price() -> None:
+    """Also where they happen to be the VAT."""
+    floor = a_priced_floor(a_priced_row("781.74", vat=None))
+    floor.catalogue.put(a_priced_row("899.00", vat=None))
+    floor.run()
+    assert prices(floor)[SECOND] == "899.00"
+    assert_settled(floor)
+
+
 def test_restated_there_and_back() -> None:
     """Nothing moves, however often."""
     floor = a_priced_floor(a_priced_row("899.00", vat=True))

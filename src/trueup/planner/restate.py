@@ -72,14 +72,14 @@ class Restater:
         return self._converted(amount, now.sent, Basis.remembered(terms).sent)
 
     def may_say_the_same(self, terms: Fields, began: Decimal, price: Decimal, now: Basis) -> bool:
-        """Whether a price is off by exactly the VAT while a basis is not known.
+        """Whether a price is lower by exactly the VAT while a basis is not known.
 
         It may be another price: it is written, but existing customers need no plan of their own.
+        A price that is higher by the VAT's round number is simply a higher price.
         """
         if now.sent is not None and Basis.remembered(terms).sent is not None:
             return False
-        factor = 1 + self._rules.vat_rate
-        return any(abs(cents(p) - began) <= CENT for p in (price * factor, price / factor))
+        return price < began and abs(cents(price * (1 + self._rules.vat_rate)) - began) <= CENT
 
     def record(
         self, record: DesiredRecord, offering: Offering, binding: Binding | None

@@ -201,7 +201,7 @@ def _settled(record: RecordVerdict, draft: ProductDraft) -> RecordVerdict:
     change = record.change
     if change is None or change.action is not Action.RETIRE:
         return record
-    if any(planned is change for planned in draft.planned):
+    if any(p.action is change.action and p.key == change.key for p in draft.planned):
         return record
     return RecordVerdict(record.kind, record.slot, Accord.SAME, "", retiring=True)
 

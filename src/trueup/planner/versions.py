@@ -3,7 +3,7 @@
     the price moves by less than the threshold       in place, under the same code
     by the threshold or more, or another term        the next version: SKU-V2, SKU-V3, …
     the price that the version began with unknown    the next version
-    by exactly the VAT, the basis not stated         in place: most likely the same price, restated
+    less by exactly the VAT, the basis not stated    in place: most likely the same price, restated
     a hand edit at Zoho, the catalogue unchanged     in place: that is drift, not a new price
     a record that somebody else made                 in place: taken over and repaired, once a
                                                      person has approved it; it is version 1
