@@ -8,6 +8,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from support.builders import NOW, a_row, an_id
 from support.memory_target import MemoryTarget
 from support.workshop import Floor, a_floor, assert_settled, fields_of
@@ -242,8 +244,10 @@ def test_what_a_guard_holds_says_so() -> None:
     assert "held: " in row.why
 
 
-def test_a_new_version_of_a_plan_is_shown_once_it_is_there() -> None:
+@pytest.mark.parametrize("live", [None, {"FIB-100": 3}])
+def test_a_new_version_of_a_plan_is_shown_once_it_is_there(live: dict[str, int] | None) -> None:
     floor = settled([a_row(1)])
+    floor.billing.live = live
     floor.shop = replace(floor.shop, price_changes=PriceChanges())
     floor.catalogue.put(a_row(1, monthly=Decimal("1099.00")))
     [row] = look(floor).rows
