@@ -33,9 +33,7 @@ def test_what_is_made_whole_is_another_change_when_one_field_moves() -> None:
     change = a_change(values, key=PLAN, action=Action.CREATE, reason=Reason.MISSING)
     refused = no_to(PLAN, recurring_price=Decimal("899.00"), name="Fibre")
     assert outgrown([change], refused) == set(refused)
-    both = {
-        "recurring_price": FieldDelta(None, Decimal("899.00")),
-        "name": FieldDelta(None, "Fibre"),
-    }
-    same = a_change({n: tuple(d) for n, d in both.items()}, key=PLAN, action=Action.CREATE)
+    same = a_change(
+        values | {"recurring_price": (None, Decimal("899.00"))}, key=PLAN, action=Action.CREATE
+    )
     assert outgrown([same], refused) == frozenset()
