@@ -84,6 +84,9 @@ class TestBindings:
         both = bench.ledger.bindings([P1], [key("A"), key("B"), key("ROUTER", ITEM)])
         assert [b.key.code for b in both] == ["ROUTER", "A", "B"]
         assert [b.key.code for b in bench.ledger.shared_bindings()] == ["ROUTER"]
+        assert [b.key.code for b in bench.ledger.some_bindings(ITEM, 9)] == ["ROUTER"]
+        assert len(bench.ledger.some_bindings(key("A").kind, 1)) == 1
+        assert bench.ledger.some_bindings(Kind.BILLING_PRODUCT, 9) == []
 
     def test_a_renamed_product_keeps_its_record(self, bench: Bench, fence: Fence) -> None:
         """A record that is bound under a new code is not bound under the old one any more."""

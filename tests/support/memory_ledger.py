@@ -96,6 +96,10 @@ class MemoryLedger:
         wanted, keys = set(owners) - {""}, set(codes)
         return [b for b in self._bindings() if b.owner in wanted or b.key in keys]
 
+    def some_bindings(self, kind: Kind, most: int) -> list[Binding]:
+        ours = (b for b in self._bindings() if not b.key.code.startswith("moved:"))
+        return [b for b in ours if b.key.kind is kind][:most]
+
     def shared_bindings(self) -> list[Binding]:
         return [b for b in self._bindings() if not b.owner and b.slot is Slot.DEVICE]
 

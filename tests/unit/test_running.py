@@ -530,3 +530,32 @@ def test_a_saved_plan_that_is_done_already_is_stale() -> None:
     report = floor.run(approved_plan=plan)
     assert report.stale == len(plan)
     assert floor.crm.requests == requests
+
+
+# --- a listing that cannot be true -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", list(TargetName))
+def test_a_target_that_suddenly_lists_nothing_is_not_believed(target: TargetName) -> None:
+    """What is there is found singly: nothing is created a second time (law 4)."""
+    floor = a_floor([a_row(1), a_row(2)])
+    floor.run()
+    side = floor.crm if target is TargetName.CRM else floor.billing
+    stored, listing = dict(side.stored), side.records
+    side.records = lambda _: iter(())  # type: ignore[method-assign]  # an answer of 204
+    report = floor.run(look=Look.EVERYTHING)
+    assert report.run.state is RunState.PARTIAL
+    assert f"{target.value} lists no" in str(report.run.error)
+    assert side.stored == stored
+    side.records = listing  # type: ignore[method-assign]  # and again as it was
+    assert_settled(floor)
+
+
+def test_a_target_that_was_emptied_is_filled_again() -> None:
+    """Nothing is listed, and nothing can be found singly either: somebody deleted it all."""
+    floor = a_floor([a_row(1), a_row(2)])
+    floor.run()
+    floor.crm.stored.clear()
+    floor.run(look=Look.EVERYTHING)
+    assert len(floor.crm.stored) == 2
+    assert_settled(floor)

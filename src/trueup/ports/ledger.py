@@ -57,6 +57,10 @@ class Ledger(Protocol):
         """The bindings of these offerings, and those with these keys."""
         ...
 
+    def some_bindings(self, kind: Kind, most: int) -> list[Binding]:
+        """A few of the bindings of a kind, whichever; none when there are none."""
+        ...
+
     def shared_bindings(self) -> list[Binding]:
         """The bindings of shared devices."""
         ...

@@ -110,6 +110,11 @@ class PostgresLedger:
         }
         return [to_binding(row) for row in self._rows("bindings", given)]
 
+    def some_bindings(self, kind: Kind, most: int) -> list[Binding]:
+        """A few of the bindings of a kind, whichever; none when there are none."""
+        given = {"kind": kind.value, "most": most}
+        return [to_binding(row) for row in self._rows("some_bindings", given)]
+
     def shared_bindings(self) -> list[Binding]:
         """The bindings of shared devices."""
         return [to_binding(row) for row in self._rows("shared_bindings", {})]

@@ -12,15 +12,13 @@ from itertools import islice
 from typing import Protocol, TypeVar
 
 from trueup.domain.changes import Change
-from trueup.domain.errors import CatalogueError, TargetStoppedError, TrueupError
+from trueup.domain.errors import CatalogueError
 from trueup.domain.offering import Offering
 from trueup.domain.records import (
-    KINDS_OF,
     NAME,
     DesiredRecord,
     Kind,
     RecordKey,
-    RemoteRecord,
     Schema,
     TargetName,
 )
@@ -40,15 +38,14 @@ from trueup.ports import Glance
 from trueup.reconcile.due_products import DueProducts
 from trueup.reconcile.guarding import guard
 from trueup.reconcile.in_use import count_subscriptions
+from trueup.reconcile.observing import WhyStop, observe
 from trueup.reconcile.scope import Scope, Workshop
 from trueup.reconcile.surveyed import Survey
 
 PART = 1000  # products compared at a time
-_READ_STEP = 200  # records between two words to the watcher: one listing page
 
 _T = TypeVar("_T")
 Agreed = Callable[[list[ProductDraft]], None]
-WhyStop = Callable[[], str | None]
 
 
 class Witness(Protocol):
@@ -91,7 +88,7 @@ def survey(
     due = DueProducts(shop, scope, census, result.started)
     try:
         targets = due.targets() if witness is None else scope.targets
-        schemas = _observe(shop, targets, reading, result, why_stop)
+        schemas = observe(shop, targets, reading, result, why_stop)
         refuse_unsafe(schemas, shop.mapping, shop.rules.currency)
         comparer = _Comparer(shop, census, schemas, reading, result, on_agreed, witness)
         comparer.compare(due, scope)
@@ -127,54 +124,6 @@ def _refuse_suspicious(shop: Workshop, census: Census, *, trust_smaller: bool) -
             f" {percent(most)} of them (guards.catalogue_loss) stops a run: nothing was done",
             "check the catalogue; if it is right, run once with --accept-smaller-catalogue",
         )
-
-
-def _observe(
-    shop: Workshop,
-    targets: Sequence[TargetName],
-    reading: str,
-    result: Survey,
-    why_stop: WhyStop,
-) -> dict[TargetName, Schema]:
-    """Read the targets whole and keep what was read; one that fails is left out and noted."""
-    schemas: dict[TargetName, Schema] = {}
-    for name in targets:
-        target = shop.targets[name]
-        try:
-            schema = target.schema()
-            for kind in KINDS_OF[name]:
-                shop.watcher.phase(f"reading {kind.value}")
-                records = _counted(shop, kind, target.records(kind), why_stop)
-                shop.ledger.observe(reading, kind, records)
-            _observe_lost(shop, name, reading)
-            schemas[name] = schema
-        except TargetStoppedError as error:
-            result.stopped[name] = error
-            shop.watcher.stopped(name, error)
-    return schemas
-
-
-def _observe_lost(shop: Workshop, name: TargetName, reading: str) -> None:
-    """Creates whose answer was lost are looked up where the target shows what was just written."""
-    intents = shop.ledger.intents(KINDS_OF[name])
-    if not intents:
-        return
-    found = shop.targets[name].find(intents)
-    for kind in {record.kind for record in found}:
-        shop.ledger.observe(reading, kind, [r for r in found if r.kind is kind])
-
-
-def _counted(
-    shop: Workshop, kind: Kind, records: Iterable[RemoteRecord], why_stop: WhyStop
-) -> Iterator[RemoteRecord]:
-    count = 0
-    for count, record in enumerate(records, start=1):
-        yield record
-        if count % _READ_STEP == 0:
-            shop.watcher.read(kind, count)
-            if (reason := why_stop()) is not None:
-                raise TrueupError(f"{reason} while reading", "`trueup run` begins again")
-    shop.watcher.read(kind, count)
 
 
 class _Comparer:

@@ -32,6 +32,8 @@ def crm_rows(door: Door, path: str, params: Mapping[str, str]) -> Iterator[Row]:
     for page in range(1, _MOST_PAGES):
         answer = _page(door, TargetName.CRM, path, {**params, "per_page": str(PER_PAGE), **place})
         if answer.document is None:  # 204: nothing found, which is how CRM says "none"
+            if page > 1:
+                raise _broken(path, "more records were promised, and none came")
             return
         yield from _fresh(rows_of(answer.document, "data", path), "id", seen, path)
         info = _object(answer.document.get("info"))

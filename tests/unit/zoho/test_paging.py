@@ -74,6 +74,7 @@ def test_nothing_there_is_believed_the_second_time() -> None:
     "pages",
     [
         [crm_page([1], more=True, token="T"), crm_page([2], more=True, token="T")],
+        [crm_page([1], more=True, token="T"), httpx2.Response(204), httpx2.Response(204)],
         [httpx2.Response(200, json={"info": {}})],
         [httpx2.Response(200, json={"data": [{"Product_Code": "A"}], "info": {}})],
         [crm_page([1], more=True, token="T"), *[httpx2.Response(502, text="<html>")] * 4],

@@ -68,6 +68,12 @@ from json_to_recordset(%(keys)s::json) as wanted (kind text, code text)
 join trueup.binding using (kind, code)
 order by kind, code
 
+-- name: some_bindings
+select kind, code, slot, remote_id, owner, sku, applied::text, terms::text
+from trueup.binding
+where kind = %(kind)s and code not like 'moved:%%'
+limit %(most)s
+
 -- name: shared_bindings
 select kind, code, slot, remote_id, owner, sku, applied::text, terms::text
 from trueup.binding
