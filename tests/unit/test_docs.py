@@ -13,9 +13,13 @@ import pytest
 from trueup.cli.main import build
 from trueup.domain import errors
 from trueup.domain.changes import Action, Reason, Status
+from trueup.domain.guards import Rule
 from trueup.domain.records import Kind, Slot, TargetName
 from trueup.domain.runs import ProductStatus, RunState, Trigger
 from trueup.domain.states import Standing
+from trueup.domain.threeway import Moved
+from trueup.domain.verification import Accord, Stand
+from trueup.domain.waiting import HeldState
 from trueup.settings.options import OPTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -70,8 +74,11 @@ def test_every_error_is_explained() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [RunState, ProductStatus, Status, Standing, Reason, Action, Trigger, Kind, Slot, TargetName],
-)
+    [
+        RunState, ProductStatus, Status, Standing, Reason, Action, Trigger, Kind, Slot, TargetName,
+        Rule, Moved, HeldState, Accord, Stand,
+    ],
+)  # fmt: skip
 def test_every_status_is_in_the_glossary(words: type[StrEnum]) -> None:
     page = _text("docs/glossary.md")
     assert [word.value for word in words if f"`{word.value}`" not in page] == []
