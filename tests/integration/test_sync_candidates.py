@@ -82,7 +82,7 @@ def test_the_columns_are_the_promised_ones(conn: psycopg.Connection) -> None:
         ({}, {"verified_at": NOW - timedelta(hours=21), "last_attempt_at": None}, "stale"),
         ({}, {"verified_at": NOW - timedelta(hours=19)}, None),
         ({}, {"status": "failed", "next_attempt_at": NOW - timedelta(minutes=1)}, "failed"),
-        ({}, {"status": "failed", "next_attempt_at": NOW + timedelta(minutes=9)}, None),
+        ({}, {"status": "failed", "next_attempt_at": NOW + timedelta(hours=9)}, None),
         ({}, {"status": "failed", "quarantined": True}, None),
         ({}, {"status": "failed", "quarantined": True, "row_revision": ""}, "changed"),
         ({}, {"row_revision": ""}, "changed"),

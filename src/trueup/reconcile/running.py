@@ -304,12 +304,12 @@ def _state(work: _Running, tally: Tally, *, failed: bool) -> RunState:
         return RunState.FAILED
     # Who approved something that is stale is asked again; a saved plan has nobody to ask.
     asks_again = work.approval_is_stale or (approval and bool(work.moved))
-    trouble = tally.products(ProductStatus.FAILED) > 0 or bool(work.stopped)
-    trouble = trouble or (bool(work.moved) and not approval)
-    if trouble:
-        return RunState.PARTIAL if good else RunState.FAILED
-    if _was_cut_short(work, tally):
+    failures = tally.products(ProductStatus.FAILED) > 0
+    if not failures and _was_cut_short(work, tally):
+        # A request that waited for its turn when the brake was pulled is no trouble of its target.
         return RunState.PARTIAL
+    if failures or work.stopped or (work.moved and not approval):
+        return RunState.PARTIAL if good else RunState.FAILED
     held = asks_again or tally.products(ProductStatus.HELD) > 0
     return RunState.HELD if held else RunState.SUCCEEDED
 
