@@ -91,7 +91,7 @@ def look_through(
             if record.key.kind is Kind.CRM_PRODUCT:
                 for name, value in record.fields.items():
                     if value not in (None, ""):
-                        form: Form = "date" if name in dates else _form(value)
+                        form: Form = "date" if name in dates else form_of_value(value)
                         use.crm.setdefault(name, FieldUse()).note(value, form, record.sku)
     return use
 
@@ -118,7 +118,8 @@ def _device_findings(offering: Offering, census: Census, seen: set[str]) -> Iter
             yield finding
 
 
-def _form(value: FieldValue) -> Form:
+def form_of_value(value: FieldValue) -> Form:
+    """What a value is, as a field must take it."""
     match value:
         case bool():
             return "yes or no"

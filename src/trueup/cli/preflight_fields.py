@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 
-from trueup.cli.catalogue_use import CatalogueUse, FieldUse, Form
+from trueup.cli.catalogue_use import CatalogueUse, FieldUse, Form, form_of_value
 from trueup.cli.preflight import Line, Verdict
-from trueup.domain.records import FieldSpec, FieldValue, Kind
+from trueup.domain.records import FieldSpec, Kind
 from trueup.planner.mapping import FieldMap, FieldRule, Policy
 from trueup.zoho.probe import Layout
 
@@ -67,18 +66,7 @@ def form_of(rule: FieldRule) -> Form:
     """What a line of the mapping puts into its field, whatever the catalogue holds today."""
     if rule.source:
         return _FORMS.get(rule.source, "text")
-    return _form_of_constant(rule.value)
-
-
-def _form_of_constant(value: FieldValue) -> Form:
-    match value:
-        case bool():
-            return "yes or no"
-        case Decimal():
-            return "money"
-        case int():
-            return "number"
-    return "text"
+    return form_of_value(rule.value)
 
 
 def crm_layouts(
