@@ -10,7 +10,8 @@ from trueup.domain.errors import TrueupError
 from trueup.domain.guards import Rule
 from trueup.domain.records import TargetName
 from trueup.domain.runs import ProductResult, ProductStatus, RunState, Tally, Trigger, Verdict
-from trueup.reconcile.running import REQUEST_COUNTS, Report
+from trueup.reconcile.running import Report
+from trueup.reconcile.stint import REQUEST_COUNTS
 
 EXIT_CODES = {
     RunState.SUCCEEDED: 0,

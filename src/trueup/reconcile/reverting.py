@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from trueup.domain.changes import Change, Outcome, Status
-from trueup.domain.errors import CredentialsError, LockedError, ScopeError, TrueupError
+from trueup.domain.errors import LockedError, TrueupError
 from trueup.domain.plan import Plan, violation_as_json
 from trueup.domain.records import TargetName
 from trueup.domain.runs import ProductResult, ProductStatus, Run, RunState, Tally, Trigger, Verdict
@@ -20,8 +20,9 @@ from trueup.planner.order import Work, order_changes
 from trueup.planner.revert import Restoration
 from trueup.ports import Decision, Past
 from trueup.reconcile.applying import Brake, Lane
-from trueup.reconcile.running import REQUEST_COUNTS, Report
+from trueup.reconcile.running import Report
 from trueup.reconcile.scope import HeldLock, Workshop
+from trueup.reconcile.stint import Stint
 from trueup.reconcile.way_back import RevertOrder, WayBack, exactly, way_back
 
 
@@ -63,20 +64,15 @@ class _Reverting:
         self.shop, self.past, self.order, self.brake = shop, past, order, brake
         self.record, self.lock = record, lock
         self.way = WayBack(order.run_id, Plan(), Restoration())
-        self.stopped: dict[TargetName, TrueupError] = {}
+        self.stint = Stint(shop)
         self.results: dict[str, ProductResult] = {}
         self.applied = 0
         self.stale = 0
-        last = shop.ledger.last_run()
-        self.catalogue_size = None if last is None else last.catalogue_size
-        deadline = shop.limits.deadline
-        self.ends_at = None if deadline is None else shop.clock.monotonic() + deadline
-        self.requests_before = dict(shop.requests())
 
     def go(self) -> RevertReport:
         """Look, begin, decide, write, end; the ledger hears of the end whatever happens."""
         self._look()
-        if self.way.restoration.empty and not (self.stale or self.stopped):
+        if self.way.restoration.empty and not (self.stale or self.stint.stopped):
             return RevertReport(Report(self._ended(None), self.way.plan), self.way, idle=True)
         self.shop.ledger.begin(self.record, self.lock.fence)
         error: TrueupError | None = None
@@ -90,12 +86,11 @@ class _Reverting:
             raise
         ended = self._ended(error.message if error else None)
         self.shop.ledger.finish(ended, self.lock.fence)
-        fatal = [e for e in self.stopped.values() if isinstance(e, CredentialsError | ScopeError)]
         report = Report(
             ended,
             self.way.plan,
             tuple(self.results.values()),
-            error or next(iter(fatal), None),
+            error or self.stint.fatal(),
             self.stale,
         )
         return RevertReport(report, self.way)
@@ -105,7 +100,7 @@ class _Reverting:
         if self.order.approved is not None:
             self.way = exactly(self.shop, self.way, self.order.approved)
             self.stale = len(self.order.approved) - len(self.way.plan.changes)
-        self.stopped.update(self.way.stopped)
+        self.stint.stopped.update(self.way.stopped)
 
     def _carry_out(self) -> None:
         plan, restoration = self.way.plan, self.way.restoration
@@ -144,12 +139,12 @@ class _Reverting:
             self.lock,
             self.record.run_id,
             self.brake,
-            self.ends_at,
+            self.stint.ends_at,
             decided,
         )
         lane.carry_out(_work(changes))
         if lane.stopped is not None:
-            self.stopped[name] = lane.stopped
+            self.stint.stopped[name] = lane.stopped
         self._settle(name, changes, verdicts)
         applied = [o.change for o in lane.outcomes if o.status is Status.APPLIED]
         self.applied += len(applied)
@@ -186,20 +181,18 @@ class _Reverting:
         tally = Tally(total_candidates=len(self.results))
         for result in self.results.values():
             tally.add(result)
-        reasons = [f"{t.value}: {e.message}" for t, e in sorted(self.stopped.items())]
+        reasons = self.stint.reasons()
         if self.brake.pulled.is_set():
             reasons.append(self.brake.reason)
-        requests = self.shop.requests()
-        before = self.requests_before
         return replace(
             self.record,
             state=self._state(tally, failed=error is not None),
             finished_at=self.shop.clock.now(),
             fingerprint=self.way.plan.fingerprint,
             summary=tally.as_summary(),
-            requests={n: requests.get(n, 0) - before.get(n, 0) for n in REQUEST_COUNTS},
+            requests=self.stint.requests(),
             error=error or "; ".join(reasons) or None,
-            catalogue_size=self.catalogue_size,
+            catalogue_size=self.stint.catalogue_size,
             violations=tuple(violation_as_json(one) for one in self.way.plan.violations),
         )
 
@@ -207,7 +200,7 @@ class _Reverting:
         if failed:
             return RunState.FAILED
         undone = tally.products(ProductStatus.FAILED) + tally.products(ProductStatus.DEFERRED)
-        if undone or self.stopped or self.stale:
+        if undone or self.stint.stopped or self.stale:
             return RunState.PARTIAL if self.applied else RunState.FAILED
         return RunState.SUCCEEDED
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from trueup.domain.changes import Action, Status
-from trueup.domain.errors import CredentialsError, LockedError, ScopeError, TrueupError
+from trueup.domain.errors import LockedError, TrueupError
 from trueup.domain.plan import (
     Plan,
     mark_of,
@@ -31,10 +31,10 @@ from trueup.reconcile.currency import refuse_another_currency
 from trueup.reconcile.guarding import guard
 from trueup.reconcile.orders import Approval, Order, approved_by, keep_only
 from trueup.reconcile.scope import HeldLock, Scope, Workshop
+from trueup.reconcile.stint import Stint
 from trueup.reconcile.survey import survey
 from trueup.reconcile.surveyed import Survey
 
-REQUEST_COUNTS = ("oauth", "crm", "billing")
 _PASSES = 3  # a lost answer is looked up, and its dependants carried out, within the same run
 _UNCERTAIN = frozenset({Status.UNKNOWN, Status.STALE})
 
@@ -83,7 +83,7 @@ def _run_locked(shop: Workshop, order: Order, brake: Brake, record: Run, lock: H
         ended,
         work.plan,
         tuple(work.book.results.values()),
-        error or work.fatal(),
+        error or work.stint.fatal(),
         len(work.moved),
         work.moved,
     )
@@ -99,16 +99,10 @@ class _Running:
         self.book = Book(shop, record.run_id, lock, record.started_at)
         self.plan = Plan()
         self.fingerprint = ""
-        self.stopped: dict[TargetName, TrueupError] = {}
-        # A run that is refused before it looked hands on what the last one saw.
-        last = shop.ledger.last_run()
-        self.catalogue_size = None if last is None else last.catalogue_size
+        self.stint = Stint(shop)
         self.moved: frozenset[str] = frozenset()
         self.approval_is_stale = False
         self.uncreated: set[RecordKey] = set()
-        deadline = shop.limits.deadline
-        self.ends_at = None if deadline is None else shop.clock.monotonic() + deadline
-        self.requests_before = dict(shop.requests())
 
     def go(self) -> None:
         """Look, apply, and look again at what became uncertain."""
@@ -130,20 +124,9 @@ class _Running:
     def _note_established(self) -> None:
         """A target at which nothing is left to create is established: its first sync is over."""
         undone = {key.kind.target for key in self.uncreated}
-        read = {t for t in self.order.scope.targets if t not in self.stopped}
+        read = {t for t in self.order.scope.targets if t not in self.stint.stopped}
         if done := read - undone:
             self.shop.guardbook.establish(done, self.record.run_id, self.lock.fence)
-
-    def requests(self) -> dict[str, int]:
-        """The requests that this run has sent, by target."""
-        before, now = self.requests_before, self.shop.requests()
-        return {name: now.get(name, 0) - before.get(name, 0) for name in REQUEST_COUNTS}
-
-    def fatal(self) -> TrueupError | None:
-        """Refused credentials or permissions: what a person must mend."""
-        return next(
-            (e for e in self.stopped.values() if isinstance(e, CredentialsError | ScopeError)), None
-        )
 
     def _survey(self, scope: Scope, *, first: bool) -> Survey:
         seen = survey(
@@ -152,15 +135,15 @@ class _Running:
             f"{self.record.run_id}",
             trust_smaller=self.order.trust_smaller or not first,
             on_agreed=self.book.agreed,
-            why_stop=lambda: self.brake.why_stop(self.shop.clock, self.ends_at),
+            why_stop=lambda: self.brake.why_stop(self.shop.clock, self.stint.ends_at),
         )
-        self.stopped.update(seen.stopped)
+        self.stint.stopped.update(seen.stopped)
         if seen.outgrown and self.order.trigger is not Trigger.REVERT:
             self.shop.guardbook.lift(seen.outgrown, self.lock.fence)
         if first and self.order.approval is not None:
             self._let_pass(seen, self.order.approval)
         if first:
-            self.catalogue_size = seen.catalogue_size
+            self.stint.catalogue_size = seen.catalogue_size
             limits = self.shop.limits
             self.plan = seen.plan(batch_size=limits.batch_size, rate=limits.rate)
             self.fingerprint = self.plan.fingerprint
@@ -206,7 +189,7 @@ class _Running:
                         self.lock,
                         self.record.run_id,
                         self.brake,
-                        self.ends_at,
+                        self.stint.ends_at,
                         decided,
                     )
                 )
@@ -217,7 +200,7 @@ class _Running:
         self._side_by_side(lanes, queues)
         for lane in lanes:
             if lane.stopped is not None:
-                self.stopped[lane.target.name] = lane.stopped
+                self.stint.stopped[lane.target.name] = lane.stopped
         self._note_done(lanes)
         return lanes
 
@@ -272,7 +255,7 @@ def _ended(work: _Running, error: str | None, *, crashed: bool = False) -> Run:
     tally = Tally(total_candidates=len(work.book.results), findings=len(work.plan.findings))
     for result in work.book.results.values():
         tally.add(result)
-    reasons = [f"{t.value}: {e.message}" for t, e in sorted(work.stopped.items())]
+    reasons = work.stint.reasons()
     if work.approval_is_stale:
         reasons.append(
             "the approval is stale: nothing that is held has this fingerprint any more; that of the"
@@ -288,9 +271,9 @@ def _ended(work: _Running, error: str | None, *, crashed: bool = False) -> Run:
         finished_at=work.shop.clock.now(),
         fingerprint=work.fingerprint,
         summary=tally.as_summary(),
-        requests=work.requests(),
+        requests=work.stint.requests(),
         error=error or "; ".join(reasons) or None,
-        catalogue_size=work.catalogue_size,
+        catalogue_size=work.stint.catalogue_size,
         violations=tuple(violation_as_json(one) for one in work.plan.violations),
     )
 
@@ -308,7 +291,7 @@ def _state(work: _Running, tally: Tally, *, failed: bool) -> RunState:
     if not failures and _was_cut_short(work, tally):
         # A request that waited for its turn when the brake was pulled is no trouble of its target.
         return RunState.PARTIAL
-    if failures or work.stopped or (work.moved and not approval):
+    if failures or work.stint.stopped or (work.moved and not approval):
         return RunState.PARTIAL if good else RunState.FAILED
     held = asks_again or tally.products(ProductStatus.HELD) > 0
     return RunState.HELD if held else RunState.SUCCEEDED
