@@ -67,7 +67,11 @@ def test_four_processes_plan_at_once_with_one_token(database_url: str) -> None:
 
 
 def assert_within_the_window(site: Site) -> None:
-    """The emulator's own count of the largest sliding minute, tokens included."""
+    """The emulator's own count of the largest sliding minute, tokens included; none refused.
+
+    404 is an answer, not a refusal: a plan beside a run looks up the create that the run has
+    just begun, and finds that it has not arrived yet.
+    """
     state = site.console.state()
     assert state["largest_windows"]["total"] <= LIMIT
-    assert {row["status"] for row in state["requests"]["by_status"]} <= {200, 201, 204}
+    assert {row["status"] for row in state["requests"]["by_status"]} <= {200, 201, 204, 404}
