@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from psycopg_pool import ConnectionPool
 
-from trueup.bootstrap import SystemClock
+from trueup.clock import SystemClock
 from trueup.domain.changes import Change
 from trueup.domain.errors import RecordError
 from trueup.domain.guards import GuardLimits

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import random
 import secrets
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from http import HTTPStatus
-from threading import Event
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from trueup import __version__
-from trueup.domain.errors import CredentialsError, TargetStoppedError
+from trueup.clock import Simulation, SystemClock
+from trueup.domain.errors import CredentialsError, UsageError
 from trueup.domain.records import Kind, TargetName
 from trueup.domain.runs import Trigger
 from trueup.planner.due import LADDER
@@ -55,27 +55,8 @@ _NEEDED = {
     "refresh_token": "ZOHO_REFRESH_TOKEN",
     "org_id": "ZOHO_ORG_ID",
 }
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SPARE_CONNECTIONS = 8  # a streamed catalogue, its look-ups, the heartbeat, and room
-
-
-@dataclass
-class SystemClock:
-    """The machine's time; a wait ends early when somebody sets `stopped`."""
-
-    stopped: Event = field(default_factory=Event)
-
-    def now(self) -> datetime:
-        """The current instant in UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds that only ever grow."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait; raises `TargetStoppedError` when the run is stopped meanwhile."""
-        if self.stopped.wait(seconds):
-            raise TargetStoppedError("stopped while waiting for the rate limit")
 
 
 @dataclass
@@ -89,6 +70,7 @@ class App:
     transport: httpx2.BaseTransport | None = None
     on_request: Callable[[RequestEvent], None] | None = None
     person: bool = False
+    note_run: Callable[[str], None] = lambda _: None
     throttled: Counter[str] = field(default_factory=Counter)
 
     def _note_request(self, event: RequestEvent) -> None:
@@ -319,7 +301,20 @@ class App:
 def open_app(settings: Settings, **parts: Any) -> Iterator[App]:
     """An app whose parts are closed at the end; `parts` replace fields of `App`."""
     with ExitStack() as stack:
-        yield App(settings, stack, **parts)
+        yield App(settings, stack, **{"clock": clock_of(settings)} | parts)
+
+
+def clock_of(settings: Settings) -> SystemClock:
+    """The machine's clock, or the simulated one; that is refused anywhere but at an emulator."""
+    if not settings.simulated_clock:
+        return SystemClock()
+    hosts = {urlsplit(url).hostname for url in (settings.accounts_url, settings.api_url)}
+    if not hosts <= _LOOPBACK:
+        raise UsageError(
+            "TRUEUP_CLOCK is for trials with the emulator on this machine",
+            "unset it: a simulated time must not decide about real prices",
+        )
+    return SystemClock(simulation=Simulation.parse(settings.simulated_clock))
 
 
 def require_credentials(settings: Settings) -> None:

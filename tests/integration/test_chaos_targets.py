@@ -10,9 +10,9 @@ import pytest
 
 from support.agreement import some_rows
 from support.nights import Nights, some_nights
-from trueup.cli.report import exit_code
 from trueup.domain.records import TargetName
 from trueup.domain.runs import ProductStatus, RunState
+from trueup.reconcile.reported import exit_code
 from trueup.reconcile.running import Report
 from zoho_emulator.options import LimitOptions
 

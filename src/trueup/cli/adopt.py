@@ -18,8 +18,8 @@ from trueup.planner.due import Look
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App
-    from trueup.cli.planning import Drawn
     from trueup.reconcile.adopting import Adopted, Wish
+    from trueup.reconcile.drawing import Drawn
 
 PartWord = Literal["product", "plan", "installation", "device"]
 
@@ -115,7 +115,7 @@ def _show(adopted: Adopted, wish: Wish, drawn: Drawn) -> None:
 
 
 def _document(adopted: Adopted, wish: Wish, drawn: Drawn) -> dict[str, Any]:
-    from trueup.cli.planning import drawn_as_json
+    from trueup.reconcile.drawing import drawn_as_json
 
     return {
         "sku": adopted.sku,

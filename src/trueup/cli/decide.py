@@ -197,7 +197,8 @@ def _declined(*, json: bool) -> int:
 
 def _tell(desk: Desk, verb: HeldState, decision: Decision, decided: Decided, *, json: bool) -> int:
     """What was decided and what became of it; returns the exit code, which is that of a run."""
-    from trueup.cli.report import exit_code, report_as_json, show_report
+    from trueup.cli.report import show_report
+    from trueup.reconcile.reported import exit_code, report_as_json
 
     report = decided.report
     if json:

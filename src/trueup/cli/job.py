@@ -14,8 +14,8 @@ from trueup.planner.due import Look
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App
-    from trueup.cli.planning import Drawn
     from trueup.reconcile.applying import Brake
+    from trueup.reconcile.drawing import Drawn
     from trueup.reconcile.orders import Order
     from trueup.reconcile.running import Report
     from trueup.reconcile.scope import Scope
@@ -57,8 +57,8 @@ def conclude(result: Report | Drawn, *, json: bool) -> int:
 
     A plan for which a target could not be read is shown as far as it goes, with why.
     """
-    from trueup.cli.planning import Drawn
-    from trueup.cli.report import exit_code
+    from trueup.reconcile.drawing import Drawn
+    from trueup.reconcile.reported import exit_code
 
     # That nobody reads on changes nothing about how it went.
     with suppress(BrokenPipeError):
@@ -72,8 +72,10 @@ def conclude(result: Report | Drawn, *, json: bool) -> int:
 
 
 def _show(result: Report | Drawn, *, json: bool) -> None:
-    from trueup.cli.planning import Drawn, drawn_as_json, show_plan
-    from trueup.cli.report import report_as_json, show_report
+    from trueup.cli.planning import show_plan
+    from trueup.cli.report import show_report
+    from trueup.reconcile.drawing import Drawn, drawn_as_json
+    from trueup.reconcile.reported import report_as_json
 
     if isinstance(result, Drawn):
         if json:

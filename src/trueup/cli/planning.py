@@ -6,7 +6,7 @@ import json as json_text
 import secrets
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,13 @@ import msgspec
 
 from trueup.cli import output
 from trueup.domain.changes import Action, Reason
-from trueup.domain.errors import TargetStoppedError, UsageError
+from trueup.domain.errors import UsageError
 from trueup.domain.guards import Rule
 from trueup.domain.plan import Plan, count_actions, violation_as_json
 from trueup.domain.records import Kind, TargetName
 from trueup.planner.explain import explain_change, explain_finding, explain_violation
-from trueup.planner.order import choose
+from trueup.reconcile import drawing
+from trueup.reconcile.drawing import Drawn
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App
@@ -28,44 +29,17 @@ if TYPE_CHECKING:
 _SHOWN = 40  # changes written out on a terminal; a pipe and a file get all
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A plan, and why it lacks a target, if it does."""
-
-    plan: Plan
-    stopped: tuple[TargetStoppedError, ...] = ()
-
-    @property
-    def trouble(self) -> TargetStoppedError | None:
-        """What stopped a target; of two, the one that a person must mend."""
-        return max(self.stopped, key=lambda error: error.exit_code, default=None)
-
-
 def draw(
     app: App, scope: Scope, *, max_products: int | None = None, trust_smaller: bool = False
 ) -> Drawn:
     """Look at both sides and plan for at most so many products."""
-    from trueup.reconcile.survey import survey
-
-    shop = app.workshop()
-    reading = f"plan-{secrets.token_hex(6)}"
-    seen = survey(shop, scope, reading, trust_smaller=trust_smaller)
-    if max_products is not None:
-        chosen, _ = choose([d.whole_work() for d in seen.drafts if d.changes], max_products)
-        kept = {work.owner for work in chosen}
-        for draft in seen.drafts:
-            if draft.offering_id not in kept:
-                draft.changes = []
-    plan = seen.plan(batch_size=shop.limits.batch_size, rate=shop.limits.rate)
-    return Drawn(plan, tuple(seen.stopped.values()))
-
-
-def drawn_as_json(drawn: Drawn) -> dict[str, Any]:
-    """The one document of a plan; `error` and `remedy` where a target could not be read."""
-    document = drawn.plan.as_json()
-    if drawn.trouble is None:
-        return document
-    return {**document, "error": drawn.trouble.message, "remedy": drawn.trouble.remedy}
+    return drawing.draw(
+        app.workshop(),
+        scope,
+        f"plan-{secrets.token_hex(6)}",
+        max_products=max_products,
+        trust_smaller=trust_smaller,
+    )
 
 
 def show_plan(plan: Plan, *, findings: bool = True, whole: bool = True) -> None:

@@ -99,8 +99,8 @@ def _shown(way: WayBack, order: RevertOrder, *, asking: bool, json: bool, verbos
 
 
 def _conclude(done: RevertReport, *, json: bool, plan: bool = True) -> int:
-    from trueup.cli.report import exit_code, report_as_json
     from trueup.cli.revert_view import show_outcome, show_way_back, way_as_json
+    from trueup.reconcile.reported import exit_code, report_as_json
 
     with suppress(BrokenPipeError):
         if json:

@@ -25,6 +25,7 @@ class Trigger(StrEnum):
     APPROVAL = "approval"
     REVERT = "revert"
     ADOPT = "adopt"
+    WATCH = "watch"  # the catalogue changed
 
 
 class RunState(StrEnum):
@@ -35,7 +36,7 @@ class RunState(StrEnum):
     PARTIAL = "partial"
     FAILED = "failed"
     HELD = "held"
-    INTERRUPTED = "interrupted"  # its process died; the next run continued
+    INTERRUPTED = "interrupted"  # its process died, or handed it over; the next run continued
     ALREADY_RUNNING = "already_running"  # nothing was done
 
 

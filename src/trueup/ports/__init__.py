@@ -14,6 +14,7 @@ from trueup.ports.limits import (
     TokenStore,
 )
 from trueup.ports.past import Past
+from trueup.ports.queue import Queue
 from trueup.ports.remembered import NothingRemembered, RememberedIds
 from trueup.ports.sides import (
     Catalogue,
@@ -42,6 +43,7 @@ __all__ = [
     "MintedToken",
     "NothingRemembered",
     "Past",
+    "Queue",
     "RememberedIds",
     "Target",
     "TargetUsage",

@@ -27,7 +27,7 @@ LOG_STATUS = {
     RunState.PARTIAL: "partial",
     RunState.FAILED: "failed",
     RunState.HELD: "held",
-    RunState.INTERRUPTED: "failed",
+    RunState.INTERRUPTED: "partial",  # handed over; one that was killed is marked by the next run
     RunState.ALREADY_RUNNING: "failed",
 }
 

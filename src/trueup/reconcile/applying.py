@@ -44,11 +44,12 @@ class Brake:
 
     pulled: Event = field(default_factory=Event)
     reason: str = ""
+    hands_over: bool = False
 
-    def pull(self, reason: str) -> None:
-        """Stop before the next request."""
+    def pull(self, reason: str, *, hand_over: bool = False) -> None:
+        """Stop before the next request; `hand_over`: somebody else goes on with the run."""
         if not self.pulled.is_set():
-            self.reason = reason
+            self.reason, self.hands_over = reason, hand_over
             self.pulled.set()
 
     def why_stop(self, clock: Clock, ends_at: float | None) -> str | None:

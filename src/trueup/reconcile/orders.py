@@ -43,6 +43,7 @@ class Order:
     trust_smaller: bool = False
     bounded: bool = True
     approval: Approval | None = None
+    resumes: str = ""  # the run that was handed over to this one
 
 
 def approved_by(

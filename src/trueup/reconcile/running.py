@@ -55,7 +55,7 @@ def run(shop: Workshop, order: Order, brake: Brake) -> Report:
     """Carry out one run. A run that finds the lock taken reports it and does nothing."""
     started = shop.clock.now()
     run_id = shop.new_run_id(order.trigger, started)
-    record = Run(run_id, order.trigger, RunState.RUNNING, started)
+    record = Run(run_id, order.trigger, RunState.RUNNING, started, resumes=order.resumes)
     try:
         with shop.lock.hold(run_id) as lock:
             return _run_locked(shop, order, brake, record, lock)
@@ -283,6 +283,8 @@ def _state(work: _Running, tally: Tally, *, failed: bool) -> RunState:
         tally.at(t, ProductStatus.OK, ProductStatus.UNCHANGED) for t in work.order.scope.targets
     )
     approval = work.order.trigger is Trigger.APPROVAL
+    if work.brake.hands_over and (failed or work.stint.stopped or _was_cut_short(work, tally)):
+        return RunState.INTERRUPTED  # whoever goes on with it meets the same trouble again
     if failed:
         return RunState.FAILED
     # Who approved something that is stale is asked again; a saved plan has nobody to ask.

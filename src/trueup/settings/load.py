@@ -13,13 +13,17 @@ from typing import Any, Literal
 import platformdirs
 
 from trueup.domain.errors import UsageError
+from trueup.domain.schedule import Schedule
 from trueup.planner.mapping import FieldMap
 from trueup.settings.mapping import read_columns, read_dated_columns, read_mapping
 from trueup.settings.options import BY_KEY, OPTIONS, Option
+from trueup.settings.schedules import read_schedules
 from trueup.settings.values import suggestion
 
 FILE_NAME = "trueup.toml"
-_SECTIONS = ("mapping", "catalogue.columns", "catalogue.dated_columns")  # read by their own rules
+# Read by their own rules.
+_SECTIONS = ("mapping", "catalogue.columns", "catalogue.dated_columns", "schedules", "workspaces")
+DEFAULT_WORKSPACE = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +72,25 @@ class Settings:
     approval_expires: float
     price_changes: Literal["version", "update", "hold"]
     version_threshold: Decimal
+    host: str
+    port: int
+    worker_jobs: int
+    worker_grace: float
+    watch_delay: float
+    history_kept: float
+    runs_kept: float
+    alerts: tuple[str, ...] = field(repr=False)
+    ping_url: str = field(repr=False)
+    overdue_after: float
+    failures_allowed: int
+    log_format: Literal["auto", "json", "text"]
+    otel_endpoint: str
+    simulated_clock: str
     mapping: FieldMap
     columns: Mapping[str, str]
     dated_columns: Mapping[str, str]
+    schedules: tuple[Schedule, ...]
+    workspace: str
     file: Path | None
     origin: Mapping[str, str]
 
@@ -104,6 +124,10 @@ def load(
         mapping=read_mapping(document.get("mapping", {}), where.refuse),
         columns=read_columns(catalogue.get("columns", {}), where.refuse),
         dated_columns=read_dated_columns(catalogue.get("dated_columns", {}), where.refuse),
+        schedules=read_schedules(
+            document.get("schedules", {}), chosen["schedule"], chosen["timezone"], where.refuse
+        ),
+        workspace=DEFAULT_WORKSPACE,
         file=source,
         origin=origin,
     )

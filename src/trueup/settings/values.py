@@ -95,6 +95,15 @@ def choice(*options: str) -> Parse:
     return parse
 
 
+def addresses(value: Any) -> tuple[str, ...]:
+    """Addresses: a list, or text with commas or line breaks between them."""
+    parts = value if isinstance(value, list | tuple) else re.split(r"[\s,]+", text(value))
+    found = tuple(text(part) for part in parts if text(part))
+    if any("://" not in part for part in found):
+        raise ValueError("addresses such as https://hooks.example/abc or mailto://…")
+    return found
+
+
 def zone(value: Any) -> str:
     """The name of an IANA time zone."""
     name = text(value)

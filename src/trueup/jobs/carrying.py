@@ -1,0 +1,42 @@
+"""Carry out a job: the kind says which use-case, the workspace whose catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from trueup.domain.errors import TrueupError
+from trueup.domain.jobs import Ending, Job, JobKind, JobOutcome, Priority
+from trueup.jobs.sync import sync
+
+if TYPE_CHECKING:
+    from trueup.bootstrap import App
+    from trueup.deployment import Deployment
+    from trueup.reconcile.applying import Brake
+
+Work = Callable[["App", Job, "Brake"], JobOutcome]
+
+KINDS: dict[JobKind, Work] = {JobKind.SYNC: sync}
+
+
+def carry_out(deployment: Deployment, job: Job, brake: Brake) -> JobOutcome:
+    """Do what a job asks for until it is done or the brake is pulled; trouble is an outcome."""
+    asked = job.request
+    try:
+        settings = deployment.settings(asked.workspace)
+        if asked.terms.max_products is not None:
+            settings = replace(settings, max_products=asked.terms.max_products)
+        person = asked.priority >= Priority.PERSON
+
+        def note_run(run_id: str) -> None:
+            deployment.queue.note_run(job, run_id)
+
+        with deployment.open(settings, person=person, note_run=note_run) as app:
+            app.clock.stopped = brake.pulled
+            return KINDS[asked.kind](app, job, brake)
+    except TrueupError as error:
+        if brake.hands_over:
+            return JobOutcome(None, message=brake.reason)
+        report = {"error": error.message, "remedy": error.remedy, "exit_code": error.exit_code}
+        return JobOutcome(Ending.FAILED, message=error.message, report=report)

@@ -1,0 +1,1 @@
+"""The web application: cron endpoint, health, metrics. Imported by `trueup serve` only."""
