@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import warnings
+from functools import cache
 from threading import local
+from types import ModuleType
 from typing import Final
 
 from trueup.domain.alerts import Message, Severity
@@ -46,13 +49,9 @@ _EAR: Final = _Ear()
 def notify(address: str, message: Message) -> str:
     """Send through Apprise; what went wrong, or nothing."""
     try:
-        import apprise
+        apprise = _load()
     except ImportError:
         return INSTALL
-    log = logging.getLogger("apprise")
-    log.propagate = False
-    if _EAR not in log.handlers:
-        log.addHandler(_EAR)
     heard = _EAR.listen()
     way = apprise.Apprise(asset=apprise.AppriseAsset(app_id="Trueup", async_mode=False))
     if not way.add(address):
@@ -66,3 +65,18 @@ def notify(address: str, message: Message) -> str:
         attach=apprise.AppriseAttachment(files) if files else None,
     )
     return "" if sent else (heard[0] if heard else "it was not delivered")
+
+
+@cache
+def _load() -> ModuleType:
+    """Apprise with all its ways, which it loads at the first address that it is given."""
+    with warnings.catch_warnings():
+        # It looks for a module of the standard library that goes away with Python 3.13.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import apprise
+
+        apprise.Apprise.instantiate("json://localhost")
+    log = logging.getLogger("apprise")
+    log.propagate = False
+    log.addHandler(_EAR)
+    return apprise

@@ -42,7 +42,8 @@ class Kind(StrEnum):
 class Condition:
     """Something that is wrong now. `key` names it as long as it lasts, whatever its text says.
 
-    `since` is when it began as far as anybody can tell; `text` says what to do.
+    `since` is when it began as far as anybody can tell; `text` says what to do. `count` is how many
+    things it is about: more of them is news.
     """
 
     key: str
@@ -51,13 +52,14 @@ class Condition:
     title: str
     text: str
     since: datetime
+    count: int = 1
 
 
 class Turn(StrEnum):
     """What is new about a condition for whoever is told."""
 
     RAISED = "raised"
-    WORSE = "worse"  # it is told, and has become more urgent
+    WORSE = "worse"  # more urgent, of another kind, or about more things than was told
     RECOVERED = "recovered"
     PASSED = "passed"  # it came and went before it could be told
 
@@ -69,6 +71,39 @@ class News:
     turn: Turn
     condition: Condition
     until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A condition as it is remembered. An episode is one stretch of it, and is announced once.
+
+    `gone_at` is when it was not found any more for the first time, `closed_at` when that was
+    believed: the episode is over. `returns` counts how often it came back soon after its end.
+    """
+
+    condition: Condition
+    raised_at: datetime
+    seen_at: datetime
+    gone_at: datetime | None = None
+    closed_at: datetime | None = None
+    episode: int = 1
+    returns: int = 0
+
+    @property
+    def stands(self) -> bool:
+        """Whether it was found at the last look."""
+        return self.gone_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an address was last told of a condition; `ended` says that its end was told too."""
+
+    episode: int
+    kind: Kind
+    severity: Severity
+    count: int
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
