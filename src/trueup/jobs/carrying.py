@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from trueup.domain.errors import TrueupError
 from trueup.domain.jobs import Ending, Job, JobKind, JobOutcome, Priority
+from trueup.jobs.journal import Journal
+from trueup.jobs.interrupted import interrupted
 from trueup.jobs.sync import sync
 
 if TYPE_CHECKING:
@@ -22,6 +24,11 @@ KINDS: dict[JobKind, Work] = {JobKind.SYNC: sync}
 
 def carry_out(deployment: Deployment, job: Job, brake: Brake) -> JobOutcome:
     """Do what a job asks for until it is done or the brake is pulled; trouble is an outcome."""
+    with Journal(job) as journal:
+        return journal.ended(_carried_out(deployment, job, brake, journal))
+
+
+def _carried_out(deployment: Deployment, job: Job, brake: Brake, journal: Journal) -> JobOutcome:
     asked = job.request
     try:
         settings = deployment.settings(asked.workspace)
@@ -31,11 +38,22 @@ def carry_out(deployment: Deployment, job: Job, brake: Brake) -> JobOutcome:
 
         def note_run(run_id: str) -> None:
             deployment.queue.note_run(job, run_id)
+            journal.run(run_id)
 
-        with deployment.open(settings, person=person, note_run=note_run) as app:
+        with deployment.open(
+            settings,
+            person=person,
+            note_run=note_run,
+            watcher=journal,
+            on_request=journal.request,
+        ) as app:
             app.clock.stopped = brake.pulled
             return KINDS[asked.kind](app, job, brake)
-    except TrueupError as error:
+    except Exception as error:
+        if (goes_on := interrupted(job, error)) is not None:
+            return goes_on
+        if not isinstance(error, TrueupError):
+            raise
         if brake.hands_over:
             return JobOutcome(None, message=brake.reason)
         report = {"error": error.message, "remedy": error.remedy, "exit_code": error.exit_code}
