@@ -25,9 +25,11 @@ class Schedule:
 class Occurrence:
     """One slot of a schedule: `slot` is the local wall time, `at` the instant in UTC.
 
-    `shifted` says that the wall time does not exist on that day: the clocks skipped it.
+    `shifted` says that the wall time does not exist on that day: the clocks skipped it. `repeated`
+    says that they show it twice: the first time is meant.
     """
 
     slot: str
     at: datetime
     shifted: bool = False
+    repeated: bool = False
