@@ -11,7 +11,7 @@ from trueup.cli.selectors import Json
 if TYPE_CHECKING:
     from trueup.planner.mapping import FieldRule
     from trueup.settings import Settings
-    from trueup.settings.options import Option
+    from trueup.settings.option import Option
     from trueup.zoho.regions import Hosts
 
 _SET, _NOT_SET = "set", "not set"  # all that is ever shown of a secret

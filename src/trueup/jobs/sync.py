@@ -35,7 +35,7 @@ def sync(app: App, job: Job, brake: Brake) -> JobOutcome:
     terms = job.request.terms
     scope = scope_of(terms)
     if terms.dry_run:
-        return _draw(app, scope, terms)
+        return _draw(app, scope, terms, brake)
     if terms.force:
         found = app.catalogue.offering_ids(terms.skus)
         app.ledger.release([o for owners in found.values() for o in owners], terms.targets)
@@ -78,9 +78,11 @@ def _bounded(report: Report) -> dict[str, Any]:
     }
 
 
-def _draw(app: App, scope: Scope, terms: Terms) -> JobOutcome:
+def _draw(app: App, scope: Scope, terms: Terms, brake: Brake) -> JobOutcome:
     reading = f"plan-{secrets.token_hex(6)}"
     drawn = draw(app.workshop(), scope, reading, max_products=terms.max_products)
+    if brake.hands_over:
+        return JobOutcome(None, message=brake.reason)  # what was read is not whole
     trouble = drawn.trouble
     document = drawn_as_json(drawn) | {"exit_code": trouble.exit_code if trouble else 0}
     ending = Ending.FAILED if trouble else Ending.SUCCEEDED

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from trueup.settings import values
-from trueup.settings.values import Parse
+from trueup.settings.option import Option
+from trueup.settings.serving import SERVING
 
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One setting; `name` is its attribute of `Settings`; without `env` only the file has it."""
-
-    name: str
-    key: str
-    env: str
-    parse: Parse
-    default: Any
-    meaning: str
-    secret: bool = False
-
-
-OPTIONS: tuple[Option, ...] = (
+_OPTIONS: tuple[Option, ...] = (
     Option(
         "database_url",
         "database.url",
@@ -210,6 +195,14 @@ OPTIONS: tuple[Option, ...] = (
         None,
         "embedded database and generated key; empty: the platform's user data directory",
     ),
+    Option(
+        "workspaces_folder",
+        "workspaces.folder",
+        "TRUEUP_WORKSPACES",
+        values.path,
+        None,
+        "folder with a file for each workspace (docs/workspaces.md); empty: none",
+    ),
     Option("currency", "catalogue.currency", "", values.text, "ZAR", "currency of the catalogue"),
     Option(
         "catalogue_table",
@@ -317,120 +310,6 @@ OPTIONS: tuple[Option, ...] = (
         "a larger price change in Billing: a new plan version, the same plan, or a person decides",
     ),
     Option(
-        "host",
-        "web.host",
-        "TRUEUP_HOST",
-        values.text,
-        "127.0.0.1",
-        "address on which `trueup serve` listens",
-    ),
-    Option(
-        "port",
-        "web.port",
-        "TRUEUP_PORT",
-        values.whole(0, 65_535),
-        8080,
-        "its port; 0 takes a free one",
-    ),
-    Option(
-        "worker_jobs",
-        "worker.jobs",
-        "TRUEUP_WORKER_JOBS",
-        values.whole(1, 100),
-        4,
-        "most jobs that one worker has at once, each of another workspace",
-    ),
-    Option(
-        "worker_grace",
-        "worker.grace",
-        "TRUEUP_WORKER_GRACE",
-        values.duration,
-        30.0,
-        "a worker that is stopped waits this long for its requests in flight",
-    ),
-    Option(
-        "watch_delay",
-        "watch.delay",
-        "",
-        values.duration,
-        2.0,
-        "changes in the catalogue within this time are one job (`trueup db upgrade --watch`)",
-    ),
-    Option(
-        "history_kept",
-        "retention.history",
-        "TRUEUP_KEEP_HISTORY",
-        values.duration,
-        7_776_000.0,
-        "how long the history of changes is kept",
-    ),
-    Option(
-        "runs_kept",
-        "retention.runs",
-        "TRUEUP_KEEP_RUNS",
-        values.duration,
-        34_560_000.0,
-        "how long runs, jobs and reports are kept",
-    ),
-    Option(
-        "alerts",
-        "alerts.to",
-        "TRUEUP_ALERTS",
-        values.addresses,
-        (),
-        "where alerts go: https://… for a webhook, or any address that Apprise knows",
-        secret=True,
-    ),
-    Option(
-        "ping_url",
-        "alerts.ping",
-        "TRUEUP_PING_URL",
-        values.host,
-        "",
-        "called after every night that went well: a dead-man's switch that rings when it is not",
-        secret=True,
-    ),
-    Option(
-        "overdue_after",
-        "alerts.overdue_after",
-        "TRUEUP_OVERDUE_AFTER",
-        values.duration,
-        93_600.0,
-        "no run went well for this long: alert",
-    ),
-    Option(
-        "failures_allowed",
-        "alerts.failures",
-        "",
-        values.whole(1, 1000),
-        3,
-        "a product that fails more often than this within 24 hours: alert",
-    ),
-    Option(
-        "log_format",
-        "log.format",
-        "TRUEUP_LOG_FORMAT",
-        values.choice("auto", "json", "text"),
-        "auto",
-        "logs on stderr; auto: text on a terminal, JSON elsewhere",
-    ),
-    Option(
-        "otel_endpoint",
-        "telemetry.otlp",
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-        values.host,
-        "",
-        "collector for traces and metrics over OTLP (needs the extra `otel`)",
-    ),
-    Option(
-        "simulated_clock",
-        "clock.simulated",
-        "TRUEUP_CLOCK",
-        values.text,
-        "",
-        "for trials with the emulator: SPEED@INSTANT@SINCE, see docs/emulator.md",
-    ),
-    Option(
         "version_threshold",
         "billing.version_threshold",
         "",
@@ -440,4 +319,5 @@ OPTIONS: tuple[Option, ...] = (
     ),
 )
 
+OPTIONS = (*_OPTIONS, *SERVING)
 BY_KEY = {option.key: option for option in OPTIONS}

@@ -1,0 +1,244 @@
+"""A company's month, seen from outside: `trueup serve` left alone on a simulated clock.
+
+The program is a process with its own embedded Postgres, Zoho an emulator beside it. By day people
+change the catalogue, and sometimes records at Zoho by hand; some nights have bad weather; the
+program is killed in one and restarted in another, as a supervisor does it. Nobody types a command
+before the month is over.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from support.agreement import Row, a_catalogue_row, some_rows
+from support.program import program, run_program
+from support.site import NO_LIMITS, UNHURRIED, Console, Site
+
+ZONE = ZoneInfo("Africa/Johannesburg")
+FIRST_DAY = date(2026, 3, 1)
+_LOOK = 0.02
+_PATIENCE = 120.0  # real seconds for something that a simulated day should bring
+
+# What may go wrong in a night, each strikes some requests only: the night goes on.
+WEATHER: tuple[dict[str, Any], ...] = (
+    {"match": {"every": 3, "times": 2}, "do": "server_error"},
+    {"match": {"service": "billing", "method": "POST", "nth": 1}, "do": "reset_after"},
+    {"match": {"service": "crm", "method": "PUT", "nth": 1}, "do": "reset_before"},
+    {"match": {"nth": 3}, "do": "expire_token"},
+    {"match": {"service": "billing", "nth": 2}, "do": "error_html"},
+    {"match": {"service": "crm", "nth": 2}, "do": "html_200"},
+    {"match": {"service": "billing", "method": "PUT", "nth": 1}, "do": "refuse"},
+)
+
+
+@dataclass(slots=True)
+class Night:
+    """What was to be expected of one night, and what its log says."""
+
+    day: date
+    edits: int = 0
+    by_hand: int = 0
+    weather: str = ""
+    struck: int = 0
+    interruption: str = ""
+    runs: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def ended(self) -> str:
+        """How the night's last run ended."""
+        return str(self.runs[-1]["state"]) if self.runs else "missing"
+
+
+@dataclass
+class Month:
+    """So many nights at `seconds` real seconds each, with seeded events."""
+
+    site: Site
+    seconds: float
+    nights: int
+    stack: ExitStack
+    rng: random.Random = field(default_factory=lambda: random.Random(20260301))
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    serving: AbstractContextManager[subprocess.Popen[str]] | None = None
+    process: subprocess.Popen[str] | None = None
+    products: int = 0
+
+    def __post_init__(self) -> None:
+        """The clock of all processes: it shows noon of the first day now."""
+        noon = datetime(FIRST_DAY.year, FIRST_DAY.month, FIRST_DAY.day, 12, tzinfo=ZONE)
+        self.noon = noon.astimezone(UTC)
+        speed = 86_400 / self.seconds
+        self.site.env["TRUEUP_CLOCK"] = f"{speed}@{self.noon.isoformat()}@{self.began.isoformat()}"
+
+    def live(self, interruptions: dict[int, str]) -> list[Night]:
+        """Let the month pass; `interruptions` names nights in which the program ends."""
+        self.start()
+        found = []
+        for number in range(self.nights):
+            night = Night(FIRST_DAY + timedelta(days=number + 1))
+            self._day(night, number)
+            self._night(night, interruptions.get(number, ""))
+            found.append(night)
+        self.stop()
+        for night in found:
+            night.runs = self._runs_of(night.day)
+        return found
+
+    def start(self) -> None:
+        """`trueup serve`, as on a fresh machine."""
+        self.serving = program("serve", "--port", "0", env=self.site.env, cwd=self.site.folder)
+        self.process = self.stack.enter_context(self.serving)
+
+    def stop(self) -> None:
+        """As a supervisor stops it."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        out, err = self.process.communicate(timeout=60)
+        assert self.process.returncode == 0, out + err
+
+    # --- what happens by day ---------------------------------------------------------------
+
+    def _day(self, night: Night, number: int) -> None:
+        self.site.console.good_weather()
+        night.edits = self._edit()
+        if number % 3 == 2:
+            night.by_hand = self._tamper()
+        if number % 2 == 1:
+            rule = WEATHER[(number // 2) % len(WEATHER)]
+            night.weather = str(rule["do"])
+            self.site.console.weather(rule)
+
+    def _edit(self) -> int:
+        """A few ordinary changes: texts, small price steps, a new product, one that goes."""
+        rows = {row["id"]: row for row in self.site.rows}
+        chosen = self.rng.sample(sorted(rows), 3)
+        changed = []
+        for row_id in chosen:
+            row = rows[row_id]
+            price = row["price"] + self.rng.randint(1, 9)
+            changed.append(self._priced(row, price))
+        changed[0] = changed[0] | {"description": f"Line {self.rng.randint(1, 999)}"}
+        if self.rng.random() < 0.5:
+            self.products += 1
+            changed.append(a_catalogue_row(self.products))
+        elif self.rng.random() < 0.4:
+            changed[-1] = changed[-1] | {"status": "archived"}
+        self.site.fill(changed)
+        return len(changed)
+
+    def _priced(self, row: Row, price: int) -> Row:
+        pricing = row["pricing"] | {"monthly": price}
+        return row | {"price": price, "base_price_zar": price, "pricing": pricing}
+
+    def _tamper(self) -> int:
+        """Somebody types into a CRM record, somebody else deletes another one there."""
+        records = self.site.console.records("crm", "products")
+        typed, deleted = self.rng.sample(records, 2)
+        self.site.console.edit("crm", "products", typed["id"], Description="typed by hand")
+        self.site.console.delete("crm", "products", deleted["id"])
+        return 2
+
+    # --- the night -------------------------------------------------------------------------
+
+    def _night(self, night: Night, interruption: str) -> None:
+        due = datetime(night.day.year, night.day.month, night.day.day, 2, tzinfo=ZONE)
+        before = self.site.console.sent()
+        if interruption:
+            night.interruption = interruption
+            self.site.console.weather({"match": {"nth": 5}, "do": "slow", "seconds": 2})
+            self._await_instant(due)
+            self.site.console.wait_until_sent(before + 5, alive=self.process)
+            self._interrupt(interruption)
+        noon = due + timedelta(hours=10)
+        self._await_instant(noon)
+        night.struck = self.site.console.fired()
+
+    def _interrupt(self, how: str) -> None:
+        assert self.process is not None
+        if how == "killed":
+            self.process.kill()
+            self.process.wait(30)
+        else:
+            self.stop()
+        self.start()
+
+    def _await_instant(self, instant: datetime) -> None:
+        """Until the simulated clock shows an instant."""
+        speed = 86_400 / self.seconds
+        real = self.began + timedelta(seconds=(instant - self.noon).total_seconds() / speed)
+        while datetime.now(UTC) < real:
+            assert self.process is not None
+            if self.process.poll() is not None:
+                raise AssertionError(f"serve ended: {self.process.communicate()}")
+            time.sleep(_LOOK)
+
+    def _runs_of(self, day: date) -> list[dict[str, Any]]:
+        """The runs that the log has for one local date, oldest first."""
+        columns = ("run_id", "state", "trigger", "log", "requests", "resumes", "slot")
+        rows = self.site.sql(
+            "select r.run_id, r.state, r.trigger, l.status, r.requests, r.resumes, j.slot"
+            " from trueup.run r"
+            " left join public.cron_execution_log l on l.result_summary ->> 'run_id' = r.run_id"
+            " left join trueup.job j on j.run_id = r.run_id"
+            " where (r.started_at at time zone %s)::date = %s and r.trigger = 'schedule'"
+            " order by r.started_at",
+            ZONE.key,
+            day,
+        )
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+@contextmanager
+def open_month(
+    console: Console,
+    variables: dict[str, str],
+    folder: Path,
+    *,
+    products: int,
+    nights: int,
+    seconds: float,
+) -> Iterator[Month]:
+    """A fresh machine: nothing but the variables and an empty data directory."""
+    from trueup.postgres.embedded import EmbeddedPostgres
+
+    data = folder / "data"
+    env = variables | UNHURRIED | {"TRUEUP_DATA_DIR": str(data), "TRUEUP_LEASE": "3"}
+    assert run_program("db", "upgrade", env=env, cwd=folder).code == 0
+    with ExitStack() as stack:
+        url = stack.enter_context(EmbeddedPostgres(data)).url
+        site = Site(url, console, env, folder)
+        site.fill(some_rows(products))
+        yield Month(site, seconds, nights, stack, products=products)
+
+
+def judge(nights: Sequence[Night]) -> list[str]:
+    """What is wrong with the log of these nights, if anything."""
+    wrong = []
+    for night in nights:
+        slots = {run["slot"] for run in night.runs if run["slot"]}
+        finished = [run for run in night.runs if run["state"] != "interrupted"]
+        if len(finished) != 1 or slots != {f"{night.day}T02:00"}:
+            wrong.append(f"{night.day}: runs {json.dumps(night.runs, default=str)}")
+            continue
+        [run] = finished
+        calm = not night.struck and not night.interruption
+        if calm and (len(night.runs) != 1 or run["state"] != "succeeded"):
+            wrong.append(f"{night.day}: a calm night ended {night.ended}")
+        expected = {"succeeded": "success"}.get(run["state"], run["state"])
+        if run["log"] != expected:
+            wrong.append(f"{night.day}: the log says {run['log']}, the run {run['state']}")
+    return wrong
+
+
+__all__ = ["NO_LIMITS", "WEATHER", "Month", "Night", "judge", "open_month"]
