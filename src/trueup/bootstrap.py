@@ -28,8 +28,10 @@ from trueup.planner.reading import CatalogueRules
 from trueup.postgres.pool import open_pool
 from trueup.reconcile.scope import Limits, RunLock, Silence, Watcher, Workshop
 from trueup.settings import Settings
+from trueup.settings.options import OPTIONS
 from trueup.settings.rules import catalogue_rules, guard_limits, price_changes, run_limits
 from trueup.settings.secret_key import secret_key
+from trueup.settings.workspaces import DEFAULT_WORKSPACE, inherits, suffix
 
 if TYPE_CHECKING:
     import httpx2
@@ -48,13 +50,10 @@ if TYPE_CHECKING:
     from trueup.zoho.http import Door
     from trueup.zoho.wire import RequestEvent
 
+# The key of the budget, the token and the run lock within a database. It is no workspace's name: a
+# database belongs to one workspace, and tells none apart.
 WORKSPACE = "default"
-_NEEDED = {
-    "client_id": "ZOHO_CLIENT_ID",
-    "client_secret": "ZOHO_CLIENT_SECRET",
-    "refresh_token": "ZOHO_REFRESH_TOKEN",
-    "org_id": "ZOHO_ORG_ID",
-}
+_NEEDED = frozenset({"client_id", "client_secret", "refresh_token", "org_id"})
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SPARE_CONNECTIONS = 8  # a streamed catalogue, its look-ups, the heartbeat, and room
 
@@ -81,12 +80,14 @@ class App:
 
     @cached_property
     def database_url(self) -> str:
-        """The database; the embedded one is started, and left at the end."""
+        """The database; the embedded server is started, and left at the end."""
         if self.settings.database_url:
             return self.settings.database_url
         from trueup.postgres.embedded import EmbeddedPostgres
 
-        return self.stack.enter_context(EmbeddedPostgres(self.settings.data_dir)).url
+        name = embedded_database(self.settings.workspace)
+        server = EmbeddedPostgres(self.settings.data_dir, database=name)
+        return self.stack.enter_context(server).url
 
     @cached_property
     def bare_pool(self) -> ConnectionPool[Any]:
@@ -317,9 +318,22 @@ def clock_of(settings: Settings) -> SystemClock:
     return SystemClock(simulation=Simulation.parse(settings.simulated_clock))
 
 
+def embedded_database(workspace: str) -> str:
+    """The database of a workspace in the embedded server."""
+    from trueup.postgres.embedded_paths import DATABASE
+
+    known = workspace.replace("-", "_")
+    return DATABASE if workspace == DEFAULT_WORKSPACE else f"{DATABASE}_{known}"
+
+
 def require_credentials(settings: Settings) -> None:
     """Raise `CredentialsError` naming every credential that is not set."""
-    missing = [env for name, env in _NEEDED.items() if not getattr(settings, name)]
+    workspace = settings.workspace
+    missing = [
+        f"{option.env}{'' if inherits(workspace, option.key) else suffix(workspace)}"
+        for option in OPTIONS
+        if option.name in _NEEDED and not getattr(settings, option.name)
+    ]
     if missing:
         raise CredentialsError(
             f"not set: {', '.join(missing)}",

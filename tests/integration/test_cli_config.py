@@ -17,6 +17,8 @@ SECRETS = {
     "CRON_SECRET": "invented-cron-secret",
     "CRON_SECRET_PREVIOUS": "invented-old-cron-secret",
     "TRUEUP_SECRET_KEY": "invented-key-of-the-vault",
+    "TRUEUP_ALERTS": "https://hooks.example/invented",
+    "TRUEUP_PING_URL": "https://ping.example/invented",
 }
 
 

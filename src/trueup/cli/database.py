@@ -1,4 +1,4 @@
-"""`trueup db`: create or migrate the database, show its state, load a catalogue."""
+"""`trueup db`: create or migrate the database, show its state, load a catalogue, tidy up."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from trueup.cli import output
+from trueup.cli.database_prune import prune
+from trueup.cli.database_watch import change_watch, watch_as_json, watch_in_words
 from trueup.cli.selectors import Json
 from trueup.domain.errors import UsageError
 
@@ -23,6 +25,7 @@ app = App(
     help="Create or migrate the database, show its state, load a catalogue.",
     help_format="plaintext",
 )
+app.command(prune)
 
 _OUR_TABLE = "service_packages"  # where an import goes
 _SHOWN_ERRORS = 50
@@ -30,25 +33,42 @@ _STDIN = "-"
 
 
 @app.command
-def upgrade(*, json: Json = False) -> int:
+def upgrade(
+    *,
+    watch: Annotated[
+        bool | None,
+        Parameter(
+            name="--watch",
+            negative="--no-watch",
+            help="Look at changes of the catalogue seconds after they were made: puts triggers on"
+            " its table, or takes them off again.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> int:
     """Create the schema in an empty database, or bring an older one up to date.
 
     On a database that the predecessor used nothing is dropped and no row
     is lost. All migrations are one transaction: either everything is
-    applied or nothing. Two upgrades at once are safe.
+    applied or nothing. Two upgrades at once are safe. Of several workspaces
+    all are upgraded, each by itself, unless --workspace names one.
 
     For example:
       trueup db upgrade
+      trueup db upgrade --watch
       DATABASE_URL=postgresql://trueup@db.example/shop trueup db upgrade
     """
     from trueup.bootstrap import open_app
+    from trueup.cli import databases
     from trueup.postgres import inventory, migrate
-    from trueup.settings import load
 
-    with open_app(load()) as parts, parts.bare_pool.connection() as connection:
+    meant = databases.meant()
+    if len(meant) > 1:
+        return databases.upgrade_all(meant, json=json)
+    with open_app(meant[0].settings) as parts, parts.bare_pool.connection() as connection:
         server = inventory.describe_server(connection)
         before = migrate.state(connection)
-        found = _found(before, inventory.predecessor_tables(connection))
+        found = databases.what_it_is(before, inventory.predecessor_tables(connection))
         if not json:
             output.say(f"{server.address} (Postgres {server.version})")
             output.say(f"found: {found}")
@@ -56,14 +76,18 @@ def upgrade(*, json: Json = False) -> int:
                 output.say(f"applying: {', '.join(before.pending)}")
         applied = migrate.upgrade(connection)
         after = migrate.state(connection)
+        standing = change_watch(connection, meant[0].settings, watch)
     if json:
         names = [migration.name for migration in applied]
-        output.print_json({"found": found, "applied": names, "version": after.current})
+        document = {"found": found, "applied": names, "version": after.current}
+        output.print_json({**document, "watch": watch_as_json(standing)})
         return 0
     for migration in applied:
         output.say(f"applied {migration.name}", "green")
     what = "is now" if applied else "is already"
     output.say(f"the schema {what} at version {after.current}, the latest")
+    if watch is not None:
+        output.say(f"watch: {watch_in_words(standing)}")
     return 0
 
 
@@ -71,29 +95,36 @@ def upgrade(*, json: Json = False) -> int:
 def status(*, json: Json = False) -> int:
     """Show which database is used, its size, its schema, and how many rows it has.
 
-    Ends with 1 when the schema is not the one that this version needs.
+    Of several workspaces all are shown, a line each, unless --workspace names
+    one. Ends with 1 when a schema is not the one that this version needs.
 
     For example:
       trueup db status
       trueup db status --json
     """
     from trueup.bootstrap import open_app
+    from trueup.cli import databases
     from trueup.postgres import inventory, migrate
-    from trueup.settings import load
 
-    settings = load()
+    meant = databases.meant()
+    if len(meant) > 1:
+        return databases.status_all(meant, json=json)
+    settings = meant[0].settings
     with open_app(settings) as parts, parts.bare_pool.connection() as connection:
         server = inventory.describe_server(connection)
         schema = migrate.state(connection)
-        found = _found(schema, inventory.predecessor_tables(connection))
+        found = databases.what_it_is(schema, inventory.predecessor_tables(connection))
         tables = {"catalogue": settings.catalogue_table, "bindings": "trueup.binding"}
         rows = inventory.count_rows(connection, list(tables.values()))
+        watch = change_watch(connection, settings, None)
     counts = {name: rows[table] for name, table in tables.items()}
     embedded = not settings.database_url
     if json:
-        output.print_json(_status_document(server, schema, counts, embedded=embedded, found=found))
+        document = _status_document(server, schema, counts, embedded=embedded, found=found)
+        output.print_json({**document, "watch": watch_as_json(watch)})
     else:
         _show_status(server, schema, counts, embedded=embedded, found=found)
+        output.facts({"watch   ": watch_in_words(watch)})
     return 0 if schema.ready else 1
 
 
@@ -136,15 +167,6 @@ def import_file(
         return error.exit_code
     _show_report(report, json=json)
     return 0
-
-
-def _found(schema: SchemaState, legacy: tuple[str, ...]) -> str:
-    """What a database is, before anything is done to it."""
-    if schema.current:
-        return f"Trueup's schema, version {schema.current}"
-    if legacy:
-        return f"the predecessor's tables ({', '.join(legacy)}); they are kept"
-    return "a database without Trueup's tables"
 
 
 def _status_document(

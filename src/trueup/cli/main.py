@@ -20,6 +20,9 @@ _EPILOGUE = """Exit codes: 0 done, 1 something failed or differs, 2 wrong usage 
 configuration, 3 held for a person, 4 credentials or permission, 75 another
 run holds the lock.
 
+Of several workspaces, --workspace NAME (or TRUEUP_WORKSPACE) says which one a
+command is about; `trueup workspaces` lists them.
+
 Start with `trueup demo`: it needs no account and no server."""
 
 _JOB = Group("The job", sort_key=1)
@@ -48,10 +51,13 @@ _COMMANDS = (
     ("demo", "demo:demo", _SET_UP, "The whole job on an emulator. Needs nothing."),
     ("check", "check:check", _SET_UP, "Preflight: everything that a run relies on."),
     ("config", "config:config", _SET_UP, "The effective settings and where they come from."),
+    ("workspaces", "workspaces:workspaces", _SET_UP, "The workspaces, and how each stands."),
     ("db", "database:app", _SET_UP, "Create or migrate the database, load a catalogue."),
     ("auth", "auth:app", _SET_UP, "Get a refresh token; the state of the access token."),
     ("emulator", "emulator:emulator", _SET_UP, "Start the Zoho emulator."),
 )
+
+_WORKSPACE = "--workspace"
 
 # What a group of commands says of itself. It is one object for the whole process, so that the
 # short text above would stay with it: it is always told which one to show.
@@ -101,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and leave with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     _open_what_was_closed()
-    code = _call(given)
+    code = _call_for_workspace(given)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -116,6 +122,28 @@ def _open_what_was_closed() -> None:
         if getattr(sys, name) is None:
             nowhere = os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, os.fdopen(nowhere, "r" if name == "stdin" else "w"))
+
+
+def _call_for_workspace(given: list[str]) -> int:
+    """Any command takes `--workspace NAME`, anywhere: it is taken out before the command looks."""
+    names, rest, words = [], [], iter(given)
+    for word in words:
+        if word == "--":
+            rest += [word, *words]
+        elif word == _WORKSPACE:
+            names.append(next(words, ""))
+        elif word.startswith(f"{_WORKSPACE}="):
+            names.append(word.partition("=")[2])
+        else:
+            rest.append(word)
+    if not names:
+        return _call(given)
+    if not names[-1] or names[-1].startswith("-"):
+        return _refuse(given, f"{_WORKSPACE} needs a name", "`trueup workspaces` lists them", 2)
+    from trueup.settings.workspaces import choose
+
+    with choose(names[-1]):
+        return _call(rest)
 
 
 def _call(given: list[str]) -> int:

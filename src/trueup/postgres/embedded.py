@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Self
 
 import psycopg
+from psycopg import sql
 from psycopg.pq import PGconn, Ping
 
 from trueup.domain.errors import DatabaseUnavailableError
@@ -40,11 +41,13 @@ class EmbeddedPostgres:
         self,
         data_dir: Path,
         *,
+        database: str = DATABASE,
         binaries: Path | None = None,
         settings: Mapping[str, str] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._layout = Layout.of(data_dir)
+        self._database = database
         self._binaries = binaries
         self._settings = dict(settings or {})
         self._sleep = sleep
@@ -53,11 +56,11 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """Where the database `trueup` is, once started."""
-        return self._layout.url()
+        """Where the database is, once started."""
+        return self._layout.url(self._database)
 
     def start(self) -> str:
-        """Start the server, or attach to it; returns the URL of the database `trueup`.
+        """Start the server, or attach to it; returns the URL of the database, made when missing.
 
         Raises `DatabaseUnavailableError` with what to do about it. May be called again: a server
         that was killed in the meantime is brought back.
@@ -186,9 +189,9 @@ class EmbeddedPostgres:
 
     def _create_database(self) -> None:
         with psycopg.connect(self._layout.url("postgres"), autocommit=True) as conn:
-            known = conn.execute("select 1 from pg_database where datname = %s", [DATABASE])
+            known = conn.execute("select 1 from pg_database where datname = %s", [self._database])
             if known.fetchone() is None:
-                conn.execute(f"create database {DATABASE}")
+                conn.execute(sql.SQL("create database {}").format(sql.Identifier(self._database)))
 
 
 _running: dict[Path, EmbeddedPostgres] = {}

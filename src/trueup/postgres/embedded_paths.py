@@ -73,7 +73,7 @@ class Layout:
         """The lock file `start`, `users` or `alive`."""
         return self.home / f"{name}.lock"
 
-    def url(self, database: str = DATABASE) -> str:
+    def url(self, database: str) -> str:
         """A libpq URL of a database of this server."""
         folder = quote(str(self.runtime), safe="")
         return f"postgresql://{USER}@/{database}?host={folder}&port={PORT}"

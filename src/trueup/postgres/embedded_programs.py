@@ -18,6 +18,8 @@ ENOUGH_SHARED_MEMORY = 256_000_000  # bytes
 START_SECONDS = 30
 STOP_SECONDS = 60
 BUILTIN_LOCALE_SINCE = 17
+# For a few workers with all their jobs in hand: each job has a pool of its own, grown as needed.
+MOST_CONNECTIONS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def _options(layout: Layout, account: Account, settings: Mapping[str, str]) -> s
         "unix_socket_permissions": "0777" if account.switched else "0700",
         "timezone": "UTC",
         "log_timezone": "UTC",
+        "max_connections": str(MOST_CONNECTIONS),
     }
     if _small_shared_memory():
         # Parallel queries share memory there; a container usually gives it 64 MB.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -15,20 +14,22 @@ import platformdirs
 from trueup.domain.errors import UsageError
 from trueup.domain.schedule import Schedule
 from trueup.planner.mapping import FieldMap
+from trueup.settings import workspaces as places
 from trueup.settings.mapping import read_columns, read_dated_columns, read_mapping
-from trueup.settings.options import BY_KEY, OPTIONS, Option
+from trueup.settings.options import OPTIONS
 from trueup.settings.schedules import read_schedules
-from trueup.settings.values import suggestion
+from trueup.settings.workspaces import DEFAULT_WORKSPACE, Layout
+from trueup.settings.written import Source, Variables, Written
 
 FILE_NAME = "trueup.toml"
-# Read by their own rules.
-_SECTIONS = ("mapping", "catalogue.columns", "catalogue.dated_columns", "schedules", "workspaces")
-DEFAULT_WORKSPACE = "default"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The effective settings. Durations are seconds. `origin` says where each value comes from."""
+    """The effective settings of one workspace, whose name is `workspace`.
+
+    Durations are seconds. `origin` says where each value comes from.
+    """
 
     database_url: str = field(repr=False)
     client_id: str
@@ -86,6 +87,7 @@ class Settings:
     log_format: Literal["auto", "json", "text"]
     otel_endpoint: str
     simulated_clock: str
+    workspaces_folder: Path | None
     mapping: FieldMap
     columns: Mapping[str, str]
     dated_columns: Mapping[str, str]
@@ -96,52 +98,50 @@ class Settings:
 
 
 def load(
+    workspace: str | None = None,
     *,
     file: Path | None = None,
     environment: Mapping[str, str] | None = None,
     use_file: bool = True,
 ) -> Settings:
-    """Read settings: the environment wins over the file, the file over the defaults.
+    """Read the settings of a workspace; the environment wins over the file, that over the defaults.
 
+    It is the one named here, else by `--workspace` or TRUEUP_WORKSPACE, else the only one.
     `file` defaults to TRUEUP_CONFIG, else `trueup.toml` in the current directory if there is one.
     Raises `UsageError` naming the variable, or the line and key of the file, and what is expected.
     """
+    _, known = load_all(file=file, environment=environment, use_file=use_file)
+    if workspace is None:
+        workspace = chosen(environment) if use_file else None
+    return known[places.pick(tuple(known), workspace)]
+
+
+def load_all(
+    *,
+    file: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    use_file: bool = True,
+) -> tuple[Settings, Mapping[str, Settings]]:
+    """The home settings, and those of every workspace by its name; whichever is chosen.
+
+    The home settings are the top level: jobs are kept in their database. They are a workspace too,
+    `default`, unless others are named and the top level has no organisation.
+    """
     env = os.environ if environment is None else environment
-    source = _find_file(file, env) if use_file else None
-    document, lines = _read_file(source)
-    written = dict(_flatten(document))
-    _refuse_unknown(written, source, lines)
-    chosen: dict[str, Any] = {}
-    origin: dict[str, str] = {}
-    for option in OPTIONS:
-        chosen[option.name], origin[option.name] = _choose(option, env, written, source, lines)
-    _refuse_whole_reserve(chosen, origin)
-    if chosen["data_dir"] is None:
-        chosen["data_dir"] = Path(platformdirs.user_data_dir("trueup"))
-    where, catalogue = _Where(source, lines), document.get("catalogue", {})
-    return Settings(
-        **chosen,
-        mapping=read_mapping(document.get("mapping", {}), where.refuse),
-        columns=read_columns(catalogue.get("columns", {}), where.refuse),
-        dated_columns=read_dated_columns(catalogue.get("dated_columns", {}), where.refuse),
-        schedules=read_schedules(
-            document.get("schedules", {}), chosen["schedule"], chosen["timezone"], where.refuse
-        ),
-        workspace=DEFAULT_WORKSPACE,
-        file=source,
-        origin=origin,
-    )
+    top = Written.read(_find_file(file, env) if use_file else None)
+    top.refuse_unknown()
+    layout = places.lay_out(top, Variables(env))
+    home = _settings(layout, DEFAULT_WORKSPACE)
+    known = {
+        name: _settings(layout, name) if name in layout.named else home for name in layout.names
+    }
+    places.refuse_shared(known)
+    return home, known
 
 
-@dataclass(frozen=True, slots=True)
-class _Where:
-    """Points at a line of the file."""
-
-    source: Path | None
-    lines: list[str]
-
-    def refuse(self, key: str, message: str) -> UsageError:
-        return UsageError(f"{_place(self.source, self.lines, key)}: {message}")
+def chosen(environment: Mapping[str, str] | None = None) -> str | None:
+    """The workspace that a person named with `--workspace` or TRUEUP_WORKSPACE, if any."""
+    return places.chosen(os.environ if environment is None else environment)
 
 
 def _find_file(file: Path | None, env: Mapping[str, str]) -> Path | None:
@@ -154,82 +154,69 @@ def _find_file(file: Path | None, env: Mapping[str, str]) -> Path | None:
     return found if found.is_file() else None
 
 
-def _read_file(source: Path | None) -> tuple[dict[str, Any], list[str]]:
-    if source is None:
-        return {}, []
-    try:
-        content = source.read_text(encoding="utf-8")
-        return tomllib.loads(content, parse_float=Decimal), content.splitlines()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{source} cannot be read: {error}") from None
+def _settings(layout: Layout, name: str) -> Settings:
+    """The settings of one workspace, each from the most specific place that gives it."""
+    top, own = layout.top, layout.named.get(name)
+    shared: list[Source] = [layout.variables, top]
+    sources: list[Source] = [layout.own_variables(name), *([own] if own else [])]
+    chosen_values: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for option in OPTIONS:
+        usable = [*sources, *(shared if places.inherits(name, option.key) else [])]
+        found = next((f for source in usable if (f := source.find(option))), None)
+        chosen_values[option.name], origin[option.name] = found or (option.default, "default")
+    _refuse_whole_reserve(chosen_values, origin)
+    if chosen_values["data_dir"] is None:
+        chosen_values["data_dir"] = Path(platformdirs.user_data_dir("trueup"))
+    files = _Files([top, *([own] if own else [])])
+    return Settings(
+        **chosen_values,
+        mapping=read_mapping(files.section("mapping", 2), files.refuse),
+        columns=read_columns(files.section("catalogue.columns", 1), files.refuse),
+        dated_columns=read_dated_columns(files.section("catalogue.dated_columns", 1), files.refuse),
+        schedules=read_schedules(
+            files.section("schedules", 2),
+            chosen_values["schedule"],
+            chosen_values["timezone"],
+            files.refuse,
+        ),
+        workspace=name,
+        file=top.source,
+        origin=origin,
+    )
 
 
-def _flatten(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in document.items():
-        key = f"{prefix}{name}"
-        if isinstance(value, Mapping) and key not in _SECTIONS:
-            yield from _flatten(value, f"{key}.")
-        elif key not in _SECTIONS:
-            yield key, value
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The places that hold a workspace's sections; what a later one says wins, line by line."""
+
+    written: Sequence[Written]
+
+    def section(self, key: str, depth: int) -> Mapping[str, Any]:
+        """The lines of all places, as tables of that depth."""
+        found: Mapping[str, Any] = {}
+        for written in self.written:
+            found = _overlaid(found, written.section(key), depth)
+        return found
+
+    def refuse(self, key: str, message: str) -> UsageError:
+        """Point at the line where it is written."""
+        there = (w for w in reversed(self.written) if w.line(key) is not None)
+        return next(there, self.written[0]).refuse(key, message)
 
 
-def _refuse_unknown(written: Mapping[str, Any], source: Path | None, lines: list[str]) -> None:
-    for key in written:
-        if key not in BY_KEY:
-            place = _place(source, lines, key)
-            raise UsageError(
-                f"{place}: there is no setting {key!r}{suggestion(key, list(BY_KEY))}",
-                "`trueup config` lists every setting",
-            )
+def _overlaid(below: Any, above: Any, depth: int) -> Any:
+    if depth == 0 or not isinstance(below, Mapping) or not isinstance(above, Mapping):
+        return above
+    return {**below, **{k: _overlaid(below.get(k), v, depth - 1) for k, v in above.items()}}
 
 
-def _choose(
-    option: Option,
-    env: Mapping[str, str],
-    written: Mapping[str, Any],
-    source: Path | None,
-    lines: list[str],
-) -> tuple[Any, str]:
-    given = env.get(option.env, "") if option.env else ""
-    if given.strip():
-        return _parsed(option, given, option.env), option.env
-    if option.key in written:
-        value = _parsed(option, written[option.key], _place(source, lines, option.key))
-        return value, f"{source}"
-    return option.default, "default"
-
-
-def _refuse_whole_reserve(chosen: Mapping[str, Any], origin: Mapping[str, str]) -> None:
+def _refuse_whole_reserve(given: Mapping[str, Any], origin: Mapping[str, str]) -> None:
     """With nothing left of the budget beside the reserve, no scheduled run would ever send."""
-    budget, reserve = chosen["daily_budget"], chosen["daily_reserve"]
+    budget, reserve = given["daily_budget"], given["daily_reserve"]
     if budget is not None and reserve >= budget:
         raise UsageError(
             f"the daily reserve of {reserve} ({origin['daily_reserve']}) leaves nothing of the"
             f" daily budget of {budget} ({origin['daily_budget']})",
             "TRUEUP_DAILY_RESERVE must be below TRUEUP_DAILY_BUDGET",
         )
-
-
-def _parsed(option: Option, value: Any, place: str) -> Any:
-    try:
-        return option.parse(value)
-    except ValueError as error:
-        shown = "" if option.secret else f" {value!r}"
-        raise UsageError(f"{place}: expected {error}, not{shown or ' this'}") from None
-
-
-def _place(source: Path | None, lines: list[str], key: str) -> str:
-    """`trueup.toml, line 3`: where the last part of a key is written, as far as it can be found."""
-    *sections, name = key.split(".")
-    inside = not sections
-    for number, line in enumerate(lines, start=1):
-        stripped = line.strip()
-        if stripped.startswith("["):
-            section = stripped.strip("[] ").replace(" ", "")
-            inside = section == ".".join(sections)
-            if section == key:
-                return f"{source}, line {number}"
-        word = stripped.split("=")[0].strip().strip("\"'")
-        if word in (key, name) and (inside or word == key):
-            return f"{source}, line {number}"
-    return f"{source}, {key}"
