@@ -28,9 +28,9 @@ def stoppable(brake: Brake, show: Callable[[str], None] = lambda _: None) -> Ite
         asked.append(number)
         if len(asked) > 1:
             # Threads may wait for an answer for long. To die at any instant loses nothing (law 9).
-            _shout("stopped at once; nothing is lost: the next run continues")
+            shout("stopped at once; nothing is lost: the next run continues")
             os._exit(1)
-        _shout(_STOPPING)
+        shout(_STOPPING)
         show(_STOPPING)
         brake.pull("stopped by a person" if number == signal.SIGINT else "stopped by a signal")
 
@@ -42,7 +42,7 @@ def stoppable(brake: Brake, show: Callable[[str], None] = lambda _: None) -> Ite
             signal.signal(number, handler)
 
 
-def _shout(text: str) -> None:
+def shout(text: str) -> None:
     """A line on stderr from within a signal handler, past every buffer; shows the cursor again."""
     cursor = "\x1b[?25h" if output.on_terminal(error=True) else ""
     with suppress(OSError):

@@ -24,6 +24,9 @@ class Queue(Protocol):
     def open_jobs(self, workspace: str | None = None) -> Sequence[Job]:
         """What waits or runs, what runs first, then by priority and age."""
 
+    def recent(self, limit: int, workspace: str | None = None) -> Sequence[Job]:
+        """What ended, the latest first."""
+
     def claim(self, job_id: int, worker: str) -> Job | None:
         """Begin a waiting job, unless one of its workspace runs; None when it is not to be had."""
 
@@ -34,7 +37,10 @@ class Queue(Protocol):
         """The run that is being made for it."""
 
     def finish(self, job: Job, outcome: JobOutcome) -> bool:
-        """Write down how the attempt went: the end, or back to waiting. False when it is lost."""
+        """Write down how the attempt went: the end, or back to waiting. False when it is lost.
+
+        What goes back ends instead when somebody cancelled it meanwhile.
+        """
 
     def cancel(self, job_id: int, by: str) -> Job | None:
         """Stop a job: one that waits ends at once, one that runs is told. None: already over."""

@@ -31,6 +31,7 @@ from trueup.postgres.queries import load_queries
 
 CHANNEL: Final = "trueup_jobs"  # notified with a job's number when it is asked for or moves on
 _SQL: Final[Mapping[str, sql.SQL]] = load_queries("queue")
+_READING: Final = ("get", "of_run")
 
 
 class PostgresQueue:
@@ -64,6 +65,18 @@ class PostgresQueue:
             rows = connection.cursor(row_factory=dict_row)
             found = rows.execute(_SQL["open"], {"workspace": workspace}).fetchall()
         return [to_job(row) for row in found]
+
+    def recent(self, limit: int, workspace: str | None = None) -> Sequence[Job]:
+        """What ended, the latest first."""
+        given = {"workspace": workspace, "limit": limit}
+        with self._pool.connection() as connection:
+            rows = connection.cursor(row_factory=dict_row)
+            found = rows.execute(_SQL["recent"], given).fetchall()
+        return [to_job(row) for row in found]
+
+    def of_run(self, run_id: str) -> Job | None:
+        """The job for which this run is being made, if it is not over."""
+        return self._one("of_run", {"run_id": run_id})
 
     def claim(self, job_id: int, worker: str) -> Job | None:
         """Begin a waiting job; None when it is not to be had, or another of its workspace runs."""
@@ -112,7 +125,7 @@ class PostgresQueue:
         with self._pool.connection() as connection, connection.transaction():
             rows = connection.cursor(row_factory=dict_row)
             found = rows.execute(_SQL[query], given).fetchone()
-            if found is not None and query != "get":
+            if found is not None and query not in _READING:
                 connection.execute(_SQL["announce"], found)
         return None if found is None else to_job(found)
 

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from trueup.deployment import Deployment
+from trueup.worker.reaping import REAP_EVERY, reap
+
+SCHEDULER = "schedule"  # the chore that a worker without a scheduler leaves to others
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,4 +24,4 @@ class Chore:
     alone: bool = True
 
 
-CHORES: tuple[Chore, ...] = ()
+CHORES: tuple[Chore, ...] = (Chore("reap", REAP_EVERY, reap),)

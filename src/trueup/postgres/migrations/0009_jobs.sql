@@ -24,7 +24,9 @@ create table trueup.job (
     message      text not null default '',
     cancelled_by text not null default '',
     report       jsonb not null default '{}',
-    engine_id    bigint,
+    losses       integer not null default 0,  -- workers that died at it
+    engine_id    bigint,                      -- who waits has been handed to the engine as this
+    engine_at    timestamptz,
     check ((state = 'done') = (ending is not null))
 );
 alter table trueup.job enable row level security;

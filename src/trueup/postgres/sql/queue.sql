@@ -30,6 +30,15 @@ select * from trueup.job
 where state <> 'done' and (%(workspace)s::text is null or workspace = %(workspace)s)
 order by state = 'waiting', priority desc, job_id
 
+-- name: recent
+select * from trueup.job
+where state = 'done' and (%(workspace)s::text is null or workspace = %(workspace)s)
+order by finished_at desc, job_id desc
+limit %(limit)s
+
+-- name: of_run
+select * from trueup.job where run_id = %(run_id)s and state <> 'done'
+
 -- name: claim
 update trueup.job
 set state = 'running', attempt = attempt + 1, worker = %(worker)s,
@@ -70,7 +79,10 @@ returning *
 
 -- name: hand_back
 update trueup.job
-set state = 'waiting', engine_id = null, message = %(message)s,
+set state = case when cancelled_by = '' then 'waiting' else 'done' end,
+    ending = case when cancelled_by <> '' then 'cancelled' end,
+    finished_at = case when cancelled_by <> '' then clock_timestamp() end,
+    engine_id = null, message = %(message)s,
     run_id = coalesce(nullif(%(run_id)s, ''), run_id), merge = '',
     not_before = clock_timestamp() + make_interval(secs => %(wait)s::float8)
 where job_id = %(job_id)s and attempt = %(attempt)s and state = 'running'

@@ -1,0 +1,31 @@
+"""Telling a database that went away from everything else that can go wrong."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import errors
+
+from trueup.domain.errors import DatabaseUnavailableError
+from trueup.postgres.pool import explain_database_error
+
+# Said with the connection still there: the server is about to restart, or must be spared for now.
+_PASSING = (
+    errors.DeadlockDetected,
+    errors.SerializationFailure,
+    errors.ReadOnlySqlTransaction,  # a standby that is about to take over
+)
+_LASTING = (errors.InsufficientResources, errors.ProgramLimitExceeded)
+
+
+def database_trouble(error: BaseException) -> DatabaseUnavailableError | None:
+    """What is wrong with the database, if that is all that this error says: it may pass.
+
+    None for a fault of ours, or of the data: trying again would fail in the same way.
+    """
+    if isinstance(error, DatabaseUnavailableError):
+        return error
+    if isinstance(error, _LASTING) and not isinstance(error, errors.TooManyConnections):
+        return None
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | _PASSING):
+        return explain_database_error(error)
+    return None
