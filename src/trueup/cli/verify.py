@@ -15,8 +15,7 @@ from trueup.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App
-    from trueup.cli.verify_files import Report
-    from trueup.domain.verification import Verification
+    from trueup.jobs.report_files import Report
 
 _STDOUT = "-"
 
@@ -85,30 +84,12 @@ def verify(
     for file in (csv if csv != _STDOUT else None, html):
         _require_place(file)
     with _app(quiet=json, verbose=verbose) as app:
-        report = _report(app, target, sku, record=not (no_record or sku or target))
+        from trueup.jobs.verifying import examine
+        from trueup.reconcile.scope import Scope
+
+        scope = Scope(targets_of(target), known_skus(app, sku))
+        report = examine(app, scope, record=not (no_record or sku or target))
     return _conclude(report, everything=everything, csv=csv, html=html, json=json)
-
-
-def _report(app: App, target: Targets, sku: Skus, *, record: bool) -> Report:
-    """Verify, and put what was found into the chain."""
-    import secrets
-    from zoneinfo import ZoneInfo
-
-    from trueup.cli.verify_files import Report
-    from trueup.domain.verification import Link
-    from trueup.postgres.verifications import append
-    from trueup.reconcile.scope import Scope
-    from trueup.reconcile.verifying import verify as look
-
-    scope = Scope(targets_of(target), known_skus(app, sku))
-    found = look(app.workshop(), scope, f"verify-{secrets.token_hex(6)}")
-    head = found.head()
-    if record:
-        with app.pool.connection() as connection:
-            link = append(connection, head)
-    else:
-        link = Link(head, "", head.hash_after(""))
-    return Report(found, link, scope.skus, ZoneInfo(app.settings.timezone))
 
 
 def _conclude(
@@ -116,9 +97,10 @@ def _conclude(
 ) -> int:
     import sys
 
-    from trueup.cli.verify_files import report_as_json, write_csv
-    from trueup.cli.verify_html import page
     from trueup.cli.verify_table import show
+    from trueup.jobs.report_files import report_as_json, write_csv
+    from trueup.jobs.report_page import page
+    from trueup.jobs.verifying import exit_code, worst
 
     document = report_as_json(report)
     if html is not None:
@@ -136,16 +118,10 @@ def _conclude(
             show(report, everything=everything)
             for file in filter(None, (csv, html)):
                 output.say(f"written to {file}; `trueup verify --check {file}` checks it", "cyan")
-    return _exit_code(report.found)
-
-
-def _exit_code(found: Verification) -> int:
-    """1 where anything differs; what keeps a target from being read may say more."""
-    if not found.unread:
-        return 0 if found.whole else 1
-    error = max(found.unread.values(), key=lambda error: error.exit_code)
-    output.complain(error.message, error.remedy)
-    return error.exit_code
+    if report.found.unread:
+        error = worst(report.found.unread.values())
+        output.complain(error.message, error.remedy)
+    return exit_code(report.found)
 
 
 def _require_place(file: str | Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Reading a printed report back: the marks that `verify_html` put around its figures."""
+"""Reading a printed report back: the marks that `jobs/report_page.py` put around its figures."""
 
 from __future__ import annotations
 

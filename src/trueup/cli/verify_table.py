@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from trueup.cli import output
 from trueup.cli.reading import BusinessTime
-from trueup.cli.verify_files import Report
 from trueup.domain.records import TargetName
 from trueup.domain.verification import Accord, Document, Row, Side, Stand, Verification
+from trueup.jobs.report_files import Report, verdict
 
 _SHOWN = 40  # rows written out on a terminal; a pipe and a file get all
 _COLUMNS = (
@@ -43,13 +43,6 @@ def show(report: Report, *, everything: bool) -> None:
         output.table(columns, _totals(sides, found))
     output.say()
     _show_link(report)
-
-
-def verdict(found: Verification) -> str:
-    """The one line."""
-    names = " and ".join(target.value for target in found.targets)
-    where = "everywhere" if len(found.targets) == len(TargetName) else f"in {names}"
-    return f"{found.agreeing:,}/{len(found.rows):,} products say the same {where}."
 
 
 def _stands(found: Verification) -> str:

@@ -10,7 +10,9 @@ from trueup.domain.errors import TrueupError
 from trueup.domain.jobs import Ending, Job, JobKind, JobOutcome, Priority
 from trueup.jobs.journal import Journal
 from trueup.jobs.interrupted import interrupted
+from trueup.jobs.reporting import report
 from trueup.jobs.sync import sync
+from trueup.jobs.verifying import verify
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App
@@ -19,7 +21,11 @@ if TYPE_CHECKING:
 
 Work = Callable[["App", Job, "Brake"], JobOutcome]
 
-KINDS: dict[JobKind, Work] = {JobKind.SYNC: sync}
+KINDS: dict[JobKind, Work] = {
+    JobKind.SYNC: sync,
+    JobKind.VERIFY: verify,
+    JobKind.REPORT: report,
+}
 
 
 def carry_out(deployment: Deployment, job: Job, brake: Brake) -> JobOutcome:

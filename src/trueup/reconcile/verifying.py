@@ -22,20 +22,31 @@ from trueup.planner.identity import Match
 from trueup.planner.reading import clean_sku, key_of, read_lifecycle
 from trueup.planner.verdicts import Found, Judge, RecordVerdict, row_of
 from trueup.reconcile.due_products import RUNS_UNTIL_GONE
+from trueup.reconcile.observing import WhyStop
 from trueup.reconcile.scope import Scope, Workshop
 from trueup.reconcile.survey import survey
 from trueup.reconcile.surveyed import Survey
 
 
-def verify(shop: Workshop, scope: Scope, reading: str) -> Verification:
+def verify(
+    shop: Workshop, scope: Scope, reading: str, *, why_stop: WhyStop = lambda: None
+) -> Verification:
     """Compare every product in scope, whatever was verified when.
 
-    Raises what a survey raises. A target that cannot be read is in `unread`, and no product agrees
-    there.
+    Raises what a survey raises, also when `why_stop` has a reason. A target that cannot be read is
+    in `unread`, and no product agrees there.
     """
     scope = Scope(scope.targets, scope.skus, look=Look.EVERYTHING)
     watch = _Watch(shop, scope)
-    seen = survey(shop, scope, reading, trust_smaller=True, on_agreed=watch.agreed, witness=watch)
+    seen = survey(
+        shop,
+        scope,
+        reading,
+        trust_smaller=True,
+        why_stop=why_stop,
+        on_agreed=watch.agreed,
+        witness=watch,
+    )
     unread = {target: error.message for target, error in seen.stopped.items()}
     watch.decide(seen.drafts, unread)
     watch.decide(watch.others, unread)

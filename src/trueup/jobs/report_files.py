@@ -38,6 +38,13 @@ class Report:
     zone: ZoneInfo
 
 
+def verdict(found: Verification) -> str:
+    """The one line."""
+    names = " and ".join(target.value for target in found.targets)
+    where = "everywhere" if len(found.targets) == len(TargetName) else f"in {names}"
+    return f"{found.agreeing:,}/{len(found.rows):,} products say the same {where}."
+
+
 def report_as_json(report: Report) -> Document:
     """The document of `trueup verify --json`; `rows` are in the order of their digest."""
     found, link = report.found, report.link

@@ -16,10 +16,9 @@ from importlib.resources import files
 from string import Template
 from zoneinfo import ZoneInfo
 
-from trueup.cli.reading import BusinessTime
-from trueup.cli.verify_files import ABOUT, cells_of, head_cells
 from trueup.domain.records import TargetName
 from trueup.domain.verification import Document
+from trueup.jobs.report_files import ABOUT, cells_of, head_cells
 
 _SIDES = {"catalogue": "Catalogue", "crm": "CRM", "billing": "Billing"}
 _TONES = {"same": "good", "differs": "bad", "missing": "bad", "": ""}
@@ -29,7 +28,7 @@ _SAME = "same"
 def page(report: Document) -> str:
     """The whole page of a report's document."""
     zone, at = ZoneInfo(report["time_zone"]), datetime.fromisoformat(report["at"])
-    time = BusinessTime(zone, at).at(at)
+    time = _local(at, zone)
     number = f"Report {report['number']}" if report["number"] else "Not recorded"
     whole = report["products"] == report["agreeing"] and not report["unread"]
     totals = report["totals"].items()
@@ -46,7 +45,7 @@ def page(report: Document) -> str:
         "tables": "\n".join(_tables(report["rows"])),
         "chained": _chained(report),
     }
-    template = files("trueup.cli").joinpath("verify_page.html").read_text(encoding="utf-8")
+    template = files("trueup.jobs").joinpath("report_page.html").read_text(encoding="utf-8")
     return Template(template).substitute(parts)
 
 
@@ -162,3 +161,10 @@ def _tone(accord: str) -> str:
 def _text(text: object) -> str:
     """Escaped for text and attributes; line ends that a parser would change are kept."""
     return escape(str(text)).replace("\r", "&#13;").replace("\n", "&#10;")
+
+
+def _local(at: datetime, zone: ZoneInfo) -> str:
+    """`2026-03-02 02:00:05 +02:00`."""
+    there = at.astimezone(zone)
+    offset = f"{there:%z}"
+    return f"{there:%Y-%m-%d %H:%M:%S} {offset[:3]}:{offset[3:5]}"
