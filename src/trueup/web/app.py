@@ -1,0 +1,76 @@
+"""The web application: every endpoint, one file each, and what all of them have in common.
+
+`/` and below it are left for people; programs have `/api`, `/healthz`, `/readyz`, `/metrics` and
+`/openapi.json`. Pages that load scripts from elsewhere (FastAPI's own reference) are off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from trueup import __version__
+from trueup.deployment import Deployment
+from trueup.web import cron, health, jobs, resync
+from trueup.web.front import Front
+from trueup.web.parts import Parts, request_id
+from trueup.web.refusals import Refusal
+
+_REMEDIES = {
+    HTTPStatus.NOT_FOUND: "GET /openapi.json lists every address",
+    HTTPStatus.METHOD_NOT_ALLOWED: "the Allow header lists the methods",
+}
+
+
+def make_app(deployment: Deployment, *, worker_here: bool = False) -> FastAPI:
+    """All endpoints of a deployment. `worker_here`: this process should have a worker of its own.
+
+    `app.state.parts.stopping` is to be set when the server stops.
+    """
+    parts = Parts(deployment, worker_here=worker_here)
+    app = FastAPI(
+        title="Trueup",
+        version=__version__,
+        summary="Keeps a product catalogue and its copies at Zoho in agreement.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    app.state.parts = parts
+    for one in (cron, resync, jobs, health):
+        app.include_router(one.router(parts))
+
+    async def refuse(request: Request, refusal: Exception) -> Response:
+        """A `Refusal`, or a path or method that is not there."""
+        answered = refusal if isinstance(refusal, Refusal) else _unrouted(refusal)
+        body = answered.body(deployment.clock.now(), request_id(request))
+        return parts.answer(answered.status, body, answered.headers)
+
+    app.add_exception_handler(Refusal, refuse)
+    app.add_exception_handler(HTTPException, refuse)
+    clock = deployment.clock
+    # The outermost of all: what is added later lies within it only if it is added above this line.
+    app.add_middleware(Front, curtain=parts.curtain, now=clock.now, monotonic=clock.monotonic)
+    return app
+
+
+def _unrouted(error: Exception) -> Refusal:
+    if not isinstance(error, HTTPException):
+        raise error
+    status = HTTPStatus(error.status_code)
+    remedy = _REMEDIES.get(status, "")
+    return Refusal(status, status.phrase.lower(), remedy, headers=error.headers)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.parts.stopping.set()
+    app.state.parts.bell.close()

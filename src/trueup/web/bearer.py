@@ -1,0 +1,156 @@
+"""Who may use the endpoints: a bearer secret, with its predecessor during a rotation.
+
+Both are always compared, in constant time, as digests of one length. Wrong secrets are counted by
+client: beyond a few a minute they are answered with 429, while the right one still passes from the
+same address (a colleague behind the same router must not lock the schedule out).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+import structlog
+from fastapi.security import HTTPBearer
+from starlette.requests import Request
+
+from trueup.settings import Settings
+from trueup.web.front import client_of
+from trueup.web.refusals import Refusal
+
+SCHEME: Final = HTTPBearer(
+    auto_error=False,
+    scheme_name="bearer",
+    description="CRON_SECRET, or CRON_SECRET_PREVIOUS during a rotation.",
+)
+BURST: Final = 10  # wrong secrets in a row
+PER_SECOND: Final = 10 / 60  # and then so many
+MOST_CLIENTS: Final = 10_000
+_HOUSE_BITS = 64  # of an IPv6 address: what one customer is given
+
+_log = structlog.get_logger("trueup.web")
+
+
+@dataclass(slots=True)
+class _Bucket:
+    left: float
+    at: float
+    told: bool = False
+
+
+class Attempts:
+    """Wrong secrets per client: a bucket that fills up again, for so many clients at most."""
+
+    def __init__(self, monotonic: Callable[[], float], most: int = MOST_CLIENTS) -> None:
+        self._monotonic = monotonic
+        self._most = most
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+
+    def __len__(self) -> int:
+        """How many clients are remembered."""
+        return len(self._buckets)
+
+    def count(self, client: str) -> float:
+        """Count one; 0.0, or after how many seconds the next is looked at, when it was too many."""
+        now, key = self._monotonic(), _house(client)
+        bucket = self._buckets.setdefault(key, _Bucket(BURST, now))
+        self._buckets.move_to_end(key)
+        if len(self._buckets) > self._most:
+            self._buckets.popitem(last=False)
+        bucket.left = min(BURST, bucket.left + (now - bucket.at) * PER_SECOND)
+        bucket.at = now
+        if bucket.left >= 1:
+            bucket.left -= 1
+            bucket.told = False
+            return 0.0
+        if not bucket.told:
+            # The flood itself is not for the log: one line says that there is one.
+            bucket.told = True
+            _log.warning("wrong_secrets", client=client)
+        return (1 - bucket.left) / PER_SECOND
+
+
+class Gate:
+    """Lets those pass who know a secret, each to the workspaces that it opens.
+
+    The home secret opens all of them; a workspace may have one of its own, for its own people.
+    """
+
+    def __init__(
+        self, home: Settings, workspaces: Mapping[str, Settings], attempts: Attempts
+    ) -> None:
+        known: dict[str, set[str]] = {}
+        for names, settings in [
+            (set(workspaces), home),
+            *(({name}, own) for name, own in workspaces.items()),
+        ]:
+            for secret in (settings.cron_secret, settings.cron_secret_previous):
+                if secret and settings.cron_secret:
+                    known.setdefault(secret, set()).update(names)
+        self.configured = bool(known)
+        # What nobody can know stands for what is not set: there are always two to compare.
+        for _ in range(2 - len(known)):
+            known[secrets.token_hex(32)] = set()
+        self._known = [(_digest(s.encode()), frozenset(names)) for s, names in known.items()]
+        self._attempts = attempts
+
+    async def check(self, request: Request) -> None:
+        """Note in `request.state.opened` what the caller may see; raise the `Refusal` of others."""
+        if not self.configured:
+            raise Refusal(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "no secret is configured",
+                "set CRON_SECRET for the server and send it as `Authorization: Bearer …`",
+            )
+        opened = self.opens(request.headers.getlist("authorization"))
+        if opened:
+            request.state.opened = opened
+            return
+        wait = self._attempts.count(client_of(request.scope))
+        if wait:
+            raise Refusal(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "too many wrong secrets from this address",
+                "the right one still passes",
+                headers={"Retry-After": str(math.ceil(wait))},
+            )
+        raise Refusal(
+            HTTPStatus.UNAUTHORIZED,
+            "the secret is wrong or missing",
+            "send `Authorization: Bearer …` with CRON_SECRET, never in the address",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+    def opens(self, headers: Sequence[str]) -> frozenset[str]:
+        """The workspaces that the one Authorization header opens; none for a wrong secret."""
+        [header, *more] = headers or [""]
+        scheme, _, given = header.partition(" ")
+        digest = _digest(given.strip(" ").encode("latin-1"))
+        # Each is compared, whichever fits.
+        found = [n for known, n in self._known if hmac.compare_digest(digest, known)]
+        if more or scheme.lower() != "bearer":
+            return frozenset()
+        return frozenset().union(*found)
+
+
+def _digest(secret: bytes) -> bytes:
+    return hashlib.sha256(secret).digest()
+
+
+def _house(client: str) -> str:
+    """What counts as one client: an address, or the network of an IPv6 one."""
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return client
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return f"{int(address) >> (128 - _HOUSE_BITS):x}"
+    return client

@@ -1,0 +1,154 @@
+"""What every request meets first: its id, its line in the log, safe headers, and a last resort.
+
+A plain ASGI layer around all routes. Nothing that a route raises reaches the client: it is logged
+under the request's id, without secrets, and answered in the shape of every other error.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import traceback
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from trueup.logs import Curtain
+from trueup.web.refusals import Refusal, refusal_of
+
+REQUEST_ID: Final = "X-Request-ID"
+_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_LONGEST_PATH = 200
+# What is asked every few seconds, or by a flood: only a detailed log shows it.
+_QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+_QUIET_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS})
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+_log = structlog.get_logger("trueup.web")
+
+
+class Front:
+    """The outermost layer; `monotonic` gives seconds, `now` the instant for error bodies."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        curtain: Curtain,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._app = app
+        self._curtain = curtain
+        self._now = now
+        self._monotonic = monotonic
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._answer(_Exchange(scope, send, request_id), receive)
+
+    async def _answer(self, exchange: _Exchange, receive: Receive) -> None:
+        began = self._monotonic()
+        try:
+            await self._app(exchange.scope, receive, exchange.send)
+        except Exception as error:  # noqa: BLE001 (the last resort: whatever it was is logged)
+            await self._resort(exchange, error)
+        finally:
+            self._note(exchange, self._monotonic() - began)
+
+    async def _resort(self, exchange: _Exchange, error: Exception) -> None:
+        refusal = refusal_of(error)
+        if not isinstance(error, Refusal):
+            _log.error("request_failed", error=self._curtain.text(_stack(error)))
+        if exchange.status is None:
+            await exchange.refuse(refusal, self._curtain.value(self._body(refusal, exchange)))
+
+    def _body(self, refusal: Refusal, exchange: _Exchange) -> dict[str, Any]:
+        return refusal.body(self._now(), exchange.request_id)
+
+    def _note(self, exchange: _Exchange, seconds: float) -> None:
+        path = _path(exchange.scope)
+        quiet = path in _QUIET_PATHS or exchange.status in _QUIET_STATUSES
+        (_log.debug if quiet else _log.info)(
+            "request",
+            method=exchange.scope["method"],
+            path=self._curtain.text(path)[:_LONGEST_PATH],
+            status=exchange.status,
+            ms=round(seconds * 1000, 1),
+            client=client_of(exchange.scope),
+        )
+
+
+class _Exchange:
+    """One request and what was answered so far."""
+
+    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
+        self.scope = scope
+        self.request_id = request_id
+        self.status: int | None = None
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            for name, text in _HEADERS.items():
+                headers.setdefault(name, text)
+            headers[REQUEST_ID] = self.request_id
+        await self._send(message)
+
+    async def refuse(self, refusal: Refusal, body: dict[str, Any]) -> None:
+        content = json.dumps(body, ensure_ascii=False).encode()
+        headers = {
+            "content-type": "application/json",
+            "content-length": str(len(content)),
+            **refusal.headers,
+        }
+        pairs = [(name.lower().encode(), text.encode()) for name, text in headers.items()]
+        start = {"type": "http.response.start", "status": int(refusal.status), "headers": pairs}
+        await self.send(start)
+        without = self.scope["method"] == "HEAD"
+        await self.send({"type": "http.response.body", "body": b"" if without else content})
+
+
+def client_of(scope: Scope) -> str:
+    """The address that the request came from; behind a trusted proxy, the one it tells."""
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
+def _request_id(scope: Scope) -> str:
+    """The client's own id when it is a harmless one, else a new one."""
+    wanted = REQUEST_ID.lower().encode()
+    given = [value for name, value in scope["headers"] if name == wanted]
+    if len(given) == 1 and _SANE_ID.fullmatch(given[0]):
+        return bytes(given[0]).decode()
+    return secrets.token_hex(8)
+
+
+def _path(scope: Scope) -> str:
+    """As it was sent, percent-encoded, so that it stays one line; never the query."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode("unicode_escape")
+    return raw.partition(b"?")[0].decode("ascii", "replace")
+
+
+def _stack(error: Exception) -> str:
+    return "".join(traceback.format_exception(error))

@@ -1,0 +1,92 @@
+"""What the endpoints share, and how they speak to the database without keeping the loop waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any, ParamSpec, TypeVar
+
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from trueup.deployment import Deployment
+from trueup.logs import Curtain
+from trueup.postgres.listening import Listener
+from trueup.postgres.queue import CHANNEL
+from trueup.postgres.workers import Roster, WorkerSeen
+from trueup.settings.hidden import hidden_values
+from trueup.web.bearer import Attempts, Gate
+from trueup.web.bell import Bell
+
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
+
+
+@dataclass
+class Parts:
+    """One for each app. `worker_here`: this process should have a worker of its own.
+
+    `stopping` is set when the server stops: whoever waits for a job is answered at once.
+    """
+
+    deployment: Deployment
+    worker_here: bool = False
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @cached_property
+    def curtain(self) -> Curtain:
+        """Hides every secret of every workspace."""
+        curtain = Curtain()
+        for settings in (self.deployment.home.settings, *self.deployment.workspaces.values()):
+            curtain.add(hidden_values(settings))
+        return curtain
+
+    @cached_property
+    def gate(self) -> Gate:
+        """Who may use what."""
+        deployment = self.deployment
+        attempts = Attempts(deployment.clock.monotonic)
+        return Gate(deployment.home.settings, deployment.workspaces, attempts)
+
+    @cached_property
+    def bell(self) -> Bell:
+        """Rings when a job moves on."""
+        home = self.deployment.home
+        return Bell(lambda: Listener(home.database_url, [CHANNEL]))
+
+    def workers(self) -> Sequence[WorkerSeen]:
+        """The workers of the deployment that are alive."""
+        return Roster(self.deployment.home.pool).alive()
+
+    def now(self) -> str:
+        """The instant, for a body."""
+        return self.deployment.clock.now().isoformat()
+
+    def answer(
+        self, status: HTTPStatus, body: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> JSONResponse:
+        """A body as it leaves the house: without secrets, whoever wrote them into a message."""
+        return JSONResponse(self.curtain.value(body), status, headers)
+
+
+async def threaded(
+    work: Callable[Given, Found], *given: Given.args, **named: Given.kwargs
+) -> Found:
+    """Work that waits for the database, done in a thread; the loop goes on meanwhile."""
+    return await run_in_threadpool(work, *given, **named)
+
+
+def request_id(request: Request) -> str:
+    """The id of this request, as the answer and the log have it."""
+    found: str = request.state.request_id
+    return found
+
+
+def opened(request: Request) -> frozenset[str]:
+    """The workspaces that the caller's secret opens."""
+    found: frozenset[str] = request.state.opened
+    return found

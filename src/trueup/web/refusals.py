@@ -1,0 +1,88 @@
+"""What is answered when a request cannot be met: one shape for every error, and nothing secret.
+
+{"success": false, "error": "…", "remedy": "…", "timestamp": "…", "requestId": "…"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from trueup.domain.errors import (
+    CredentialsError,
+    DatabaseUnavailableError,
+    LockedError,
+    SchemaError,
+    ScopeError,
+    TargetDownError,
+    TrueupError,
+    UsageError,
+)
+
+_STATUSES: tuple[tuple[type[TrueupError], HTTPStatus], ...] = (
+    (DatabaseUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (SchemaError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (CredentialsError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (ScopeError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (TargetDownError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (LockedError, HTTPStatus.CONFLICT),
+    (UsageError, HTTPStatus.BAD_REQUEST),
+)
+# What the driver raises when there is no connection, or no longer one; a full pool is one of them.
+_CONNECTION_ERRORS = frozenset({"OperationalError", "InterfaceError"})
+_SEE_LOG = "the log has the reason under this request id"
+
+
+class Refusal(Exception):  # noqa: N818 (it is an answer, not an error of ours)
+    """A request that is answered with `status`; `more` are further keys of the body."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        error: str,
+        remedy: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+        self.remedy = remedy
+        self.headers = dict(headers or {})
+        self.more = more
+
+    def body(self, now: datetime, request_id: str) -> dict[str, Any]:
+        """The document of the answer."""
+        return {
+            "success": False,
+            "error": self.error,
+            "remedy": self.remedy,
+            "timestamp": now.isoformat(),
+            "requestId": request_id,
+            **self.more,
+        }
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """What is answered for any exception; a bug, or what we cannot tell, is a plain 500."""
+    if isinstance(error, Refusal):
+        return error
+    if _lost_database(error):
+        # The driver's words name hosts and users: they are for the log.
+        return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the database cannot be reached", _SEE_LOG)
+    if isinstance(error, TrueupError):
+        status = next((s for kind, s in _STATUSES if isinstance(error, kind)), None)
+        if status is not None:
+            return Refusal(status, error.message, error.remedy)
+    return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong here", _SEE_LOG)
+
+
+def _lost_database(error: Exception) -> bool:
+    names = {kind.__name__ for kind in type(error).__mro__}
+    ours = isinstance(error, DatabaseUnavailableError)
+    return ours or (
+        type(error).__module__.startswith("psycopg") and bool(names & _CONNECTION_ERRORS)
+    )
