@@ -64,7 +64,7 @@ def upgrade(
 
     meant = databases.meant()
     if len(meant) > 1:
-        return databases.upgrade_all(meant, json=json)
+        return databases.upgrade_all(meant, watch=watch, json=json)
     with open_app(meant[0].settings) as parts, parts.bare_pool.connection() as connection:
         server = inventory.describe_server(connection)
         before = migrate.state(connection)

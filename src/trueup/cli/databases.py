@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from trueup.cli import output
 from trueup.domain.errors import TrueupError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trueup.settings import Settings
 
 _HOME = "(home)"  # no workspace can be called that
+Told: TypeAlias = tuple[dict[str, Any], int]  # a document, and the exit code that it wants
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +51,29 @@ def what_it_is(schema: SchemaState, legacy: tuple[str, ...]) -> str:
     return "a database without Trueup's tables"
 
 
-def upgrade_all(databases: Sequence[Named], *, json: bool) -> int:
-    """Upgrade each by itself: one that cannot be reached keeps no other from it."""
-    return _for_each(databases, _upgrade, json=json)
+def upgrade_all(databases: Sequence[Named], *, watch: bool | None, json: bool) -> int:
+    """Upgrade each by itself: one that cannot be reached keeps no other from it.
+
+    `watch` puts the watch on each catalogue, or takes it off.
+    """
+    from trueup.cli.database_watch import change_watch
+
+    def work(database: Named, connection: Reader) -> Told:
+        told, code = _upgrade(connection)
+        if watch is not None and database.workspace is not None:
+            change_watch(connection, database.settings, watch)
+        return told, code
+
+    return _for_each(databases, work, json=json)
 
 
 def status_all(databases: Sequence[Named], *, json: bool) -> int:
     """Where each is and which schema it has."""
-    return _for_each(databases, _status, json=json)
+    return _for_each(databases, lambda _, connection: _status(connection), json=json)
 
 
 def _for_each(
-    databases: Sequence[Named],
-    work: Callable[[Reader], tuple[dict[str, Any], int]],
-    *,
-    json: bool,
+    databases: Sequence[Named], work: Callable[[Named, Reader], Told], *, json: bool
 ) -> int:
     from trueup.bootstrap import open_app
     from trueup.postgres.inventory import describe_server
@@ -76,7 +85,7 @@ def _for_each(
         try:
             with open_app(database.settings) as app, connect(app.database_url) as connection:
                 document["address"] = describe_server(connection).address
-                told, ends_with = work(connection)
+                told, ends_with = work(database, connection)
         except TrueupError as error:
             told, ends_with = {"error": error.message, "remedy": error.remedy}, error.exit_code
         documents.append(document | told)
@@ -88,7 +97,7 @@ def _for_each(
     return code
 
 
-def _upgrade(connection: Reader) -> tuple[dict[str, Any], int]:
+def _upgrade(connection: Reader) -> Told:
     from trueup.postgres import inventory, migrate
 
     found = what_it_is(migrate.state(connection), inventory.predecessor_tables(connection))
@@ -97,7 +106,7 @@ def _upgrade(connection: Reader) -> tuple[dict[str, Any], int]:
     return {"found": found, "applied": applied, "version": version}, 0
 
 
-def _status(connection: Reader) -> tuple[dict[str, Any], int]:
+def _status(connection: Reader) -> Told:
     from trueup.postgres import inventory, migrate
 
     schema = migrate.state(connection)

@@ -58,6 +58,7 @@ _COMMANDS = (
 )
 
 _WORKSPACE = "--workspace"
+_OF_ALL = ("worker", "serve", "demo", "emulator")  # there is no workspace to name
 
 # What a group of commands says of itself. It is one object for the whole process, so that the
 # short text above would stay with it: it is always told which one to show.
@@ -140,6 +141,8 @@ def _call_for_workspace(given: list[str]) -> int:
         return _call(given)
     if not names[-1] or names[-1].startswith("-"):
         return _refuse(given, f"{_WORKSPACE} needs a name", "`trueup workspaces` lists them", 2)
+    if _called(rest) in _OF_ALL:
+        return _refuse(given, f"`{_command(rest)}` is about no single workspace", "", 2)
     from trueup.settings.workspaces import choose
 
     with choose(names[-1]):
