@@ -27,6 +27,7 @@ class Kind(StrEnum):
 
     RUN_FAILED = "run_failed"
     RUN_PARTIAL = "run_partial"
+    JOB_FAILED = "job_failed"  # a verification, a report, the housekeeping
     HELD = "held"
     TARGET_PAUSED = "target_paused"
     REFUSED = "refused"  # credentials, or a permission

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
+from trueup.domain.alert_facts import Facts
 from trueup.domain.alerts import Condition, Kind, Severity
 from trueup.domain.jobs import Ending
 
@@ -16,83 +17,6 @@ STUCK: Final = timedelta(hours=1)  # that a due job waits beside workers that ar
 _NAMED: Final = 10  # products that a text names
 _GOOD: Final = frozenset({Ending.SUCCEEDED, Ending.HELD})
 _CREDENTIALS: Final = 4  # the exit code of refused credentials and permissions (spec §3.2)
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How the last run over everything ended; `exit_code` is 1 where nobody knows better."""
-
-    ending: Ending
-    at: datetime
-    message: str = ""
-    run_id: str = ""
-    exit_code: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """How many products wait for a person, and since when the first of them."""
-
-    products: int
-    oldest: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """What is left alone; `target` is `crm`, `billing`, or `token` for the token endpoint."""
-
-    target: str
-    since: datetime
-    until: datetime
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Failing:
-    """A product that fails now, and in how many runs of the last 24 hours it did."""
-
-    sku: str
-    runs: int
-    error: str
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """The last verification: how many products differ of which nothing else is known."""
-
-    at: datetime
-    products: int
-    differing: int
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Jobs of the workspace that are due: how many, and since when the first."""
-
-    jobs: int
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """All that conditions are derived from.
-
-    `good_at` is when a run over everything last went well, `watched_since` from when on there has
-    been a schedule. `busy` says that a job of the workspace is under way.
-    """
-
-    now: datetime
-    last: Ended | None = None
-    good_at: datetime | None = None
-    watched_since: datetime | None = None
-    held: Held | None = None
-    pauses: tuple[Pause, ...] = ()
-    failing: tuple[Failing, ...] = ()
-    verified: Verified | None = None
-    waiting: Waiting | None = None
-    busy: bool = False
-    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +31,7 @@ def conditions(facts: Facts, limits: AlertLimits) -> list[Condition]:
     """Everything that is wrong, the most urgent first."""
     found = [
         *_last_run(facts),
+        *_other_jobs(facts),
         *_overdue(facts, limits),
         *_jobs(facts),
         *_pauses(facts),
@@ -138,6 +63,15 @@ def _last_run(facts: Facts) -> Iterator[Condition]:
         title = "the last run failed"
         todo = f"{look} says more, `trueup check` looks at everything that a run relies on"
     yield Condition("run", kind, severity, title, f"{reason}\n{todo}", last.at)
+
+
+def _other_jobs(facts: Facts) -> Iterator[Condition]:
+    for kind, last in sorted(facts.others.items()):
+        if last.ending is Ending.FAILED:
+            title = f"the last {kind} job failed"
+            text = f"{last.message or 'no reason known'}\n`trueup check` looks at everything"
+            key = f"job:{kind}"
+            yield Condition(key, Kind.JOB_FAILED, Severity.WARNING, title, text, last.at)
 
 
 def _overdue(facts: Facts, limits: AlertLimits) -> Iterator[Condition]:
@@ -210,7 +144,7 @@ def _held(facts: Facts) -> Iterator[Condition]:
         return
     number = facts.held.products
     title = f"{number} product{'s wait' if number > 1 else ' waits'} for a person"
-    text = "a guard holds them; `trueup held` shows why, `trueup approve` and `reject` decide"
+    text = "`trueup held` shows what and why, `trueup approve` and `trueup reject` decide"
     since = facts.held.oldest
     yield Condition("held", Kind.HELD, Severity.WARNING, title, text, since, number)
 

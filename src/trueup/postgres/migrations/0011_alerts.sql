@@ -1,10 +1,9 @@
 -- Alerts of a workspace: what is wrong, and what each address was told of it.
 
--- How the last job over everything ended; runs by hand are in trueup.run alone. A job may fail
--- before it makes a run, and a run does not say whether credentials were refused.
+-- How the last job of each kind over everything ended; runs by hand are in trueup.run alone. A job
+-- may fail before it makes a run, and a run does not say whether credentials were refused.
 create table trueup.last_job (
-    only_one  boolean primary key default true check (only_one),
-    job_id    bigint not null,
+    kind      text primary key,
     ending    text not null,
     exit_code integer not null,
     message   text not null,
