@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from trueup.deployment import Deployment
 from trueup.worker.reaping import REAP_EVERY, reap
+from trueup.worker.scheduling import LOOK_EVERY, look_at_schedules
 
 SCHEDULER = "schedule"  # the chore that a worker without a scheduler leaves to others
 
@@ -24,4 +25,7 @@ class Chore:
     alone: bool = True
 
 
-CHORES: tuple[Chore, ...] = (Chore("reap", REAP_EVERY, reap),)
+CHORES: tuple[Chore, ...] = (
+    Chore("reap", REAP_EVERY, reap),
+    Chore(SCHEDULER, LOOK_EVERY, look_at_schedules, alone=False),
+)
