@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from trueup.domain.errors import TrueupError
 from trueup.domain.jobs import Ending, Job, JobKind, JobOutcome, Priority
-from trueup.jobs.journal import Journal
 from trueup.jobs.interrupted import interrupted
+from trueup.jobs.journal import Journal
 from trueup.jobs.reporting import report
 from trueup.jobs.sync import sync
 from trueup.jobs.verifying import verify
