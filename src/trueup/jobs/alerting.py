@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from trueup.deployment import Deployment
     from trueup.settings import Settings
 
-LOOK_EVERY = 60.0  # seconds
+REVIEW_EVERY = 60.0  # seconds
 _GOOD = frozenset({Ending.SUCCEEDED, Ending.HELD})
 _BAD = frozenset({Ending.FAILED, Ending.PARTIAL})
 _log = structlog.get_logger("trueup.alerts")
@@ -46,7 +46,7 @@ class Reviewed:
     troubles: tuple[str, ...]
 
 
-def look_after(deployment: Deployment) -> None:
+def review_all(deployment: Deployment) -> None:
     """Review every workspace; one that cannot be looked at keeps none of the others from it."""
     for workspace in deployment.workspaces:
         try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from trueup.domain.errors import TrueupError
 from trueup.domain.jobs import Ending, Job, JobKind, JobOutcome, Priority
 from trueup.jobs.interrupted import interrupted
+from trueup.jobs.alerting import after
 from trueup.jobs.journal import Journal
 from trueup.jobs.reporting import report
 from trueup.jobs.sync import sync
@@ -31,7 +32,9 @@ KINDS: dict[JobKind, Work] = {
 def carry_out(deployment: Deployment, job: Job, brake: Brake) -> JobOutcome:
     """Do what a job asks for until it is done or the brake is pulled; trouble is an outcome."""
     with Journal(job) as journal:
-        return journal.ended(_carried_out(deployment, job, brake, journal))
+        outcome = journal.ended(_carried_out(deployment, job, brake, journal))
+    after(deployment, job, outcome)
+    return outcome
 
 
 def _carried_out(deployment: Deployment, job: Job, brake: Brake, journal: Journal) -> JobOutcome:
