@@ -60,13 +60,11 @@ GAUGES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     ),
     "trueup_last_run_findings": ("Findings of the last run.", _W),
     "trueup_last_success_age_seconds": (
-        "Time since a run over everything due went well (held counts as well); before the first,"
-        " since the database was made.",
+        "Time since a run over all that was due went well, or held; else since there is a schema.",
         _W,
     ),
     "trueup_last_job_exit_code": (
-        "Exit code of the last job over everything: 0 well, 1 something failed, 2 configuration,"
-        " 3 held, 4 credentials or permission.",
+        "Exit code of the last job over all that was due (4: credentials or permission).",
         _W,
     ),
     "trueup_held_changes": ("Changes that wait for a person.", _WT),
@@ -185,6 +183,7 @@ class Families:
             self.add("jobs_finished_24h", count, workspace, kind_word, ending)
 
     def _add_products(self, name: str, found: LedgerFigures) -> None:
+        held = {row[0]: row[1] for row in found.held}
         known = {(target, status): rest for target, status, *rest in found.products}
         for target in TargetName:
             stopped = 0
@@ -194,8 +193,7 @@ class Families:
                 self.add("products", count, name, target.value, standing.value)
                 self.add("products_oldest_verification_seconds", oldest, name, target.value)
             self.add("products_quarantined", stopped, name, target.value)
-            held = dict(found.held).get(target.value, 0)
-            self.add("held_changes", held, name, target.value)
+            self.add("held_changes", held.get(target.value, 0), name, target.value)
         self.add("products_failing_often", found.failing_often, name)
         for kind, count in found.alerts:
             self.add("alerts", count, name, kind)

@@ -61,7 +61,7 @@ class Scrapes:
             if self._monotonic() >= self._good_until:
                 self._page = generate_latest(self._read())
                 self._good_until = self._monotonic() + FRESH
-            return self._page + generate_latest(counted.REGISTRY)
+            return self._page + generate_latest(counted.SHOWN)
 
     def _read(self) -> Families:
         began = self._monotonic()
