@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from trueup.domain.errors import TrueupError
 from trueup.domain.jobs import Ending, Job, JobKind, JobOutcome, Priority
-from trueup.jobs.interrupted import interrupted
 from trueup.jobs.alerting import after
+from trueup.jobs.interrupted import interrupted
 from trueup.jobs.journal import Journal
+from trueup.jobs.pruning import remove_what_is_old
 from trueup.jobs.reporting import report
 from trueup.jobs.sync import sync
 from trueup.jobs.verifying import verify
@@ -26,6 +27,7 @@ KINDS: dict[JobKind, Work] = {
     JobKind.SYNC: sync,
     JobKind.VERIFY: verify,
     JobKind.REPORT: report,
+    JobKind.PRUNE: remove_what_is_old,
 }
 
 

@@ -9,8 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from trueup.deployment import Deployment
+from trueup.jobs.alerting import REVIEW_EVERY, review_all
+from trueup.jobs.pruning import FORGET_EVERY, forget_jobs
 from trueup.worker.reaping import REAP_EVERY, reap
 from trueup.worker.scheduling import LOOK_EVERY, look_at_schedules
+from trueup.worker.watching import WATCH_EVERY, watch
 
 SCHEDULER = "schedule"  # the chore that a worker without a scheduler leaves to others
 
@@ -27,5 +30,8 @@ class Chore:
 
 CHORES: tuple[Chore, ...] = (
     Chore("reap", REAP_EVERY, reap),
+    Chore("alerts", REVIEW_EVERY, review_all),
     Chore(SCHEDULER, LOOK_EVERY, look_at_schedules, alone=False),
+    Chore("watch", WATCH_EVERY, watch, alone=False),
+    Chore("forget-jobs", FORGET_EVERY, forget_jobs),
 )
