@@ -75,6 +75,7 @@ class Settings:
     version_threshold: Decimal
     host: str
     port: int
+    proxies: str
     worker_jobs: int
     worker_grace: float
     watch_delay: float

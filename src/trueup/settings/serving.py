@@ -23,6 +23,14 @@ SERVING: tuple[Option, ...] = (
         "its port; 0 takes a free one",
     ),
     Option(
+        "proxies",
+        "web.proxies",
+        "TRUEUP_PROXIES",
+        values.text,
+        "",
+        "addresses or networks of proxies whose X-Forwarded-For is believed; empty: none",
+    ),
+    Option(
         "worker_jobs",
         "worker.jobs",
         "TRUEUP_WORKER_JOBS",
