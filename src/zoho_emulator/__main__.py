@@ -14,6 +14,7 @@ from typing import Any
 from zoho_emulator.app import Emulator
 from zoho_emulator.faults import FaultScriptError
 from zoho_emulator.options import Options, OptionsError
+from zoho_emulator.organisations import Organisations
 from zoho_emulator.server import base_url, listen, serve
 from zoho_emulator.state import StateError, restore, save
 
@@ -38,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with bound:
         address = base_url(bound)
         serve(bound, emulator, lambda: _announce(address, emulator.options, as_json=parsed.json))
-    return 0 if parsed.state is None else _write_state(parsed.state, emulator)
+    if parsed.state is None or isinstance(emulator, Organisations):
+        return 0
+    return _write_state(parsed.state, emulator)
 
 
 def variables(address: str, options: Options) -> dict[str, str]:
@@ -66,12 +69,18 @@ def _announce(address: str, options: Options, *, as_json: bool) -> None:
     sys.stderr.flush()
 
 
-def _emulator(parsed: argparse.Namespace) -> Emulator:
+def _emulator(parsed: argparse.Namespace) -> Emulator | Organisations:
     options = Options.from_json(_read(parsed.options, {}))
     if parsed.seed is not None:
         options = replace(options, seed=parsed.seed)
     if parsed.time_scale is not None:
         options = replace(options, time_scale=parsed.time_scale)
+    if options.organisations:
+        if parsed.state is not None:
+            raise UsageError("--state keeps one organisation, not several")
+        several = Organisations(options)
+        several.add_faults(_read(parsed.faults, []))
+        return several
     emulator = Emulator(options)
     emulator.add_faults(_read(parsed.faults, []))
     if parsed.state is not None and not parsed.state.parent.is_dir():

@@ -46,6 +46,7 @@ class Ticket:
     reply: Reply
     service: str = ""
     heavy: bool = False
+    organisation: str = ""
 
 
 class Emulator(Controls):
@@ -125,14 +126,14 @@ class Emulator(Controls):
         if isinstance(found, str):
             return dialect.method_not_allowed(request.method)
         if rule is not None and rule.do == "expire_token":
-            self.world.tokens.expire(_bearer(request))
+            self.world.tokens.expire(bearer_of(request))
         return self._authorise(service, request, found) or self._call(request, found, rule)
 
     def _authorise(self, service: str, request: Request, found: Found) -> Response | None:
         """The refusal of a request whose token does not do; None when it does (zoho-facts §1.2)."""
         if service == "oauth":
             return None
-        dialect, bearer = _DIALECTS[service], _bearer(request)
+        dialect, bearer = _DIALECTS[service], bearer_of(request)
         if not bearer:
             return dialect.missing_token()
         token = self.world.tokens.check(bearer)
@@ -169,7 +170,7 @@ class Emulator(Controls):
             path=request.path,
             query=dict(request.query),
             body=request.body[:_KEPT_BODY].decode("utf-8", "replace"),
-            token=fingerprint(_bearer(request)),
+            token=fingerprint(bearer_of(request)),
         )
 
     def _write_outcome(self, entry: Entry, rule: Rule | None, reply: Reply) -> None:
@@ -180,7 +181,7 @@ class Emulator(Controls):
         self.world.journal.close(entry)
 
 
-def _bearer(request: Request) -> str:
+def bearer_of(request: Request) -> str:
     """The access token of `Authorization: Zoho-oauthtoken …`; no other scheme is known (§1.2)."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == _SCHEME else ""

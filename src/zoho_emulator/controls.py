@@ -91,6 +91,11 @@ class Controls:
         with self._lock:
             return self.world.tokens.expire()
 
+    def issued(self, token: str) -> bool:
+        """Whether this organisation gave out this access token, refresh token or grant code."""
+        with self._lock:
+            return bool(token) and self.world.tokens.issued(token)
+
     def grant_code(self, scope: str | None = None) -> str:
         """A fresh one-use grant code, as the self-client page of Zoho's console makes one.
 

@@ -65,7 +65,8 @@ class Options:
     """One emulated organisation.
 
     `time_scale` is emulated seconds per wall second; `latency` is added to every answer, in wall
-    seconds. The credentials are invented.
+    seconds. The credentials are invented. `organisations` are several on one port: what each has
+    other than this one.
     """
 
     seed: int = 1
@@ -84,6 +85,7 @@ class Options:
     crm: CrmOptions = field(default_factory=CrmOptions)
     billing: BillingOptions = field(default_factory=BillingOptions)
     limits: LimitOptions = field(default_factory=LimitOptions)
+    organisations: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Options:

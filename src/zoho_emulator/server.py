@@ -15,12 +15,12 @@ import struct
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import uvicorn
 
-from zoho_emulator.app import Emulator, Ticket
+from zoho_emulator.app import Ticket
 from zoho_emulator.wire import Request, Response
 
 Message = MutableMapping[str, Any]
@@ -32,10 +32,23 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _GRACE_SECONDS = 1
 
 
+class Answering(Protocol):
+    """What is served: an organisation, or several."""
+
+    def begin(self, request: Request) -> Ticket:
+        """Answer a request and keep it in flight."""
+
+    def finish(self, ticket: Ticket) -> None:
+        """It has been delivered."""
+
+    def served_at(self, base_url: str) -> None:
+        """Tell it its address."""
+
+
 class Front:
     """The ASGI application of one emulator."""
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Answering) -> None:
         self._emulator = emulator
         self.closing = asyncio.Event()
 
@@ -193,13 +206,13 @@ def base_url(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(bound: socket.socket, emulator: Emulator, ready: Callable[[], None]) -> None:
+def serve(bound: socket.socket, emulator: Answering, ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT; `ready` is called once requests are accepted."""
     emulator.served_at(base_url(bound))
     asyncio.run(_serve(bound, emulator, ready))
 
 
-def run(host: str, port: int, emulator: Emulator) -> None:
+def run(host: str, port: int, emulator: Answering) -> None:
     """Listen and serve, with one line on stdout once ready; raises `OSError` for a taken port."""
 
     def announce() -> None:
@@ -210,7 +223,7 @@ def run(host: str, port: int, emulator: Emulator) -> None:
         serve(bound, emulator, announce)
 
 
-async def _serve(bound: socket.socket, emulator: Emulator, ready: Callable[[], None]) -> None:
+async def _serve(bound: socket.socket, emulator: Answering, ready: Callable[[], None]) -> None:
     # A fault of the emulator itself reaches stderr with its traceback; the rest stays quiet.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     front = Front(emulator)

@@ -92,6 +92,11 @@ class TokenTable:
                     return token
         return None
 
+    def issued(self, value: str) -> bool:
+        """Whether it is a refresh token, a code, or an access token of ours, expired or not."""
+        live = (token.value for refresh in self._refresh.values() for token in refresh.live)
+        return value in self._refresh or value in self._codes or value in live
+
     def expire(self, value: str | None = None) -> int:
         """End one access token, or all of them; tells how many lived."""
         ended = 0
