@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,24 @@ class Deployment:
 
 @contextmanager
 def open_deployment(home: Settings, workspaces: Mapping[str, Settings]) -> Iterator[Deployment]:
-    """All workspaces of these settings; closed at the end of the block."""
+    """All workspaces of these settings; closed at the end of the block.
+
+    Connections are held to the home database alone; a workspace has them while it is open.
+    """
+    # A simulated clock is one for all, and refused where any of them is not at an emulator.
+    clocks = [clock_of(settings) for settings in workspaces.values()]
     with ExitStack() as stack:
-        yield Deployment(App(home, stack, clock=clock_of(home)), workspaces)
+        home = replace(home, timezone=_zone_kept(home, workspaces))
+        yield Deployment(App(home, stack, clock=clocks[0]), workspaces)
+
+
+def _zone_kept(home: Settings, workspaces: Mapping[str, Settings]) -> str:
+    """The zone of the home database: of the workspace that lives in it too, where one does.
+
+    SQL goes by the zone that is kept in a database; two must not take turns in one.
+    """
+    from trueup.postgres.addresses import address_of
+
+    place = address_of(home.database_url)
+    owners = (s for s in workspaces.values() if place and address_of(s.database_url) == place)
+    return next(owners, home).timezone
