@@ -29,6 +29,11 @@ app.command(prune)
 
 _OUR_TABLE = "service_packages"  # where an import goes
 _SHOWN_ERRORS = 50
+_ENGINE = {
+    True: "its tables are there",
+    False: "its tables are another version's; `trueup db upgrade` makes them anew",
+    None: "its tables are not there; `trueup db upgrade` or a worker makes them",
+}
 _STDIN = "-"
 
 
@@ -61,6 +66,8 @@ def upgrade(
     from trueup.bootstrap import open_app
     from trueup.cli import databases
     from trueup.postgres import inventory, migrate
+    from trueup.postgres.engine_rooms import install_engine
+    from trueup.worker.engine_tables import engine_tables
 
     meant = databases.meant()
     if len(meant) > 1:
@@ -75,6 +82,7 @@ def upgrade(
             if before.pending:
                 output.say(f"applying: {', '.join(before.pending)}")
         applied = migrate.upgrade(connection)
+        install_engine(connection, engine_tables())
         after = migrate.state(connection)
         standing = change_watch(connection, meant[0].settings, watch)
     if json:
@@ -105,6 +113,8 @@ def status(*, json: Json = False) -> int:
     from trueup.bootstrap import open_app
     from trueup.cli import databases
     from trueup.postgres import inventory, migrate
+    from trueup.postgres.engine_rooms import engine_state
+    from trueup.worker.engine_tables import engine_tables
 
     meant = databases.meant()
     if len(meant) > 1:
@@ -117,15 +127,16 @@ def status(*, json: Json = False) -> int:
         tables = {"catalogue": settings.catalogue_table, "bindings": "trueup.binding"}
         rows = inventory.count_rows(connection, list(tables.values()))
         watch = change_watch(connection, settings, None)
+        engine = engine_state(connection, engine_tables())
     counts = {name: rows[table] for name, table in tables.items()}
     embedded = not settings.database_url
     if json:
         document = _status_document(server, schema, counts, embedded=embedded, found=found)
-        output.print_json({**document, "watch": watch_as_json(watch)})
+        output.print_json({**document, "watch": watch_as_json(watch), "engine": engine})
     else:
         _show_status(server, schema, counts, embedded=embedded, found=found)
-        output.facts({"watch   ": watch_in_words(watch)})
-    return 0 if schema.ready else 1
+        output.facts({"watch   ": watch_in_words(watch), "engine  ": _ENGINE[engine]})
+    return 0 if schema.ready and engine is not False else 1
 
 
 @app.command(name="import")

@@ -99,9 +99,12 @@ def _for_each(
 
 def _upgrade(connection: Reader) -> Told:
     from trueup.postgres import inventory, migrate
+    from trueup.postgres.engine_rooms import install_engine
+    from trueup.worker.engine_tables import engine_tables
 
     found = what_it_is(migrate.state(connection), inventory.predecessor_tables(connection))
     applied = [migration.name for migration in migrate.upgrade(connection)]
+    install_engine(connection, engine_tables())
     version = migrate.state(connection).current
     return {"found": found, "applied": applied, "version": version}, 0
 

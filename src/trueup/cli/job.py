@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from trueup.cli import output
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from trueup.reconcile.scope import Scope
     from trueup.settings import Settings
 
+_LISTEN_SECONDS = 2.0  # between two looks whether somebody cancels
+
 
 def carry_out(app: App, order: Order) -> Report:
     """Run, stoppable by Ctrl-C."""
@@ -32,7 +35,7 @@ def carry_out(app: App, order: Order) -> Report:
 
 @contextmanager
 def braked(app: App) -> Iterator[Brake]:
-    """A brake that Ctrl-C pulls, and that wakes whoever waits for the rate limit."""
+    """A brake that Ctrl-C and `trueup cancel` pull; it wakes whoever waits for the rate limit."""
     from trueup.cli.progress import Progress
     from trueup.cli.stopping import stoppable
     from trueup.reconcile.applying import Brake
@@ -40,8 +43,30 @@ def braked(app: App) -> Iterator[Brake]:
     brake, display = Brake(), app.watcher
     tell = display.troubles.append if isinstance(display, Progress) else display.phase
     app.clock.stopped = brake.pulled
-    with stoppable(brake, tell):
+    with stoppable(brake, tell), cancellable(app, brake):
         yield brake
+
+
+@contextmanager
+def cancellable(app: App, brake: Brake) -> Iterator[None]:
+    """Hear, while a run goes on, that somebody elsewhere wants it stopped (`trueup cancel`)."""
+    from trueup.postgres.cancelling import who_cancels
+
+    over, owner = Event(), app.lease.owner
+
+    def listen() -> None:
+        while not over.wait(_LISTEN_SECONDS):
+            if name := who_cancels(app.pool, owner):
+                brake.pull(f"cancelled by {name}")
+                return
+
+    thread = Thread(target=listen, name="cancel", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(_LISTEN_SECONDS)
 
 
 def due_or_named(app: App, target: Targets, sku: Skus) -> Scope:

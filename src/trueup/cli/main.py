@@ -37,6 +37,9 @@ _COMMANDS = (
     ("resync", "run:resync", _JOB, "Lift back-off from products and reconcile them now."),
     ("adopt", "adopt:adopt", _JOB, "Say which remote record is a product's."),
     ("revert", "revert:revert", _JOB, "Take back what a run changed."),
+    ("serve", "serve:serve", _JOB, "Endpoints, schedules and a worker in one process."),
+    ("worker", "worker:worker", _JOB, "Carry out jobs as they come, on any number of machines."),
+    ("cancel", "jobs:cancel", _JOB, "Stop a job or a run, wherever it runs."),
     ("approve", "decide:approve", _JOB, "Let pass what a guard holds, and make it at once."),
     ("reject", "decide:reject", _JOB, "Say no to what a guard holds."),
     ("held", "decide:held", _LOOK, "What waits for a person, and why."),
@@ -45,8 +48,10 @@ _COMMANDS = (
     ("runs", "monitor:runs", _LOOK, "The last runs, or one of them in full."),
     ("history", "monitor:history", _LOOK, "Every change to a product, before and after."),
     ("duplicates", "duplicates:duplicates", _LOOK, "Records that are one thing twice."),
+    ("jobs", "jobs:jobs", _LOOK, "What waits, what runs and where; the workers."),
     ("verify", "verify:verify", _LOOK, "Whether all sides say the same; a report for finance."),
     ("limits", "monitor:limits", _LOOK, "Requests, windows, pauses and the token."),
+    ("alert", "alert:app", _LOOK, "What is wrong now and who was told; a test message."),
     ("trends", "monitor:trends", _LOOK, "Runs over time: duration, changes, failures."),
     ("demo", "demo:demo", _SET_UP, "The whole job on an emulator. Needs nothing."),
     ("check", "check:check", _SET_UP, "Preflight: everything that a run relies on."),
@@ -83,6 +88,11 @@ For example:
   trueup auth url
   trueup auth exchange 1000.the-code-from-that-page
   trueup auth status""",
+    "alert": """What is wrong now and who was told; whether messages arrive.
+
+For example:
+  trueup alert list
+  trueup alert test""",
 }
 
 

@@ -27,6 +27,9 @@ class Queue(Protocol):
     def recent(self, limit: int, workspace: str | None = None) -> Sequence[Job]:
         """What ended, the latest first."""
 
+    def of_run(self, run_id: str) -> Job | None:
+        """The job for which this run is being made, if it is not over."""
+
     def claim(self, job_id: int, worker: str) -> Job | None:
         """Begin a waiting job, unless one of its workspace runs; None when it is not to be had."""
 
