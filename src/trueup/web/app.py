@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from trueup import __version__
 from trueup.deployment import Deployment
-from trueup.web import cron, health, jobs, resync
+from trueup.web import cron, health, jobs, metrics, resync
 from trueup.web.front import Front
 from trueup.web.parts import Parts, request_id
 from trueup.web.refusals import Refusal
@@ -46,6 +46,7 @@ def make_app(deployment: Deployment, *, worker_here: bool = False) -> FastAPI:
     app.state.parts = parts
     for one in (cron, resync, jobs, health):
         app.include_router(one.router(parts))
+    app.include_router(metrics.router(deployment))
 
     async def refuse(request: Request, refusal: Exception) -> Response:
         """A `Refusal`, or a path or method that is not there."""

@@ -121,7 +121,7 @@ def _worker(parts: Parts, *, reached: bool) -> _Check:
         return _check("worker", ok=False, message="not known without the database")
     me = (socket.gethostname(), os.getpid())
     try:
-        alive = any((one.host, one.pid) == me for one in parts.workers())
+        alive = any((one.host, one.pid) == me for one in parts.alive())
     except Exception as error:  # noqa: BLE001 (it was there a moment ago)
         _log.warning("not_ready", error=parts.curtain.text(str(error)))
         alive = False

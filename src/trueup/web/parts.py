@@ -58,9 +58,13 @@ class Parts:
         home = self.deployment.home
         return Bell(lambda: Listener(home.database_url, [CHANNEL]))
 
-    def workers(self) -> Sequence[WorkerSeen]:
-        """The workers of the deployment that are alive."""
+    def alive(self) -> Sequence[WorkerSeen]:
+        """Who of the deployment is alive, on whatever machine."""
         return Roster(self.deployment.home.pool).alive()
+
+    def workers(self) -> Sequence[WorkerSeen]:
+        """Who of them carries jobs out; one may only keep the schedules."""
+        return [one for one in self.alive() if one.slots > 0]
 
     def now(self) -> str:
         """The instant, for a body."""

@@ -12,7 +12,6 @@ from typing import Any
 
 from trueup.domain.errors import (
     CredentialsError,
-    DatabaseUnavailableError,
     LockedError,
     SchemaError,
     ScopeError,
@@ -20,9 +19,9 @@ from trueup.domain.errors import (
     TrueupError,
     UsageError,
 )
+from trueup.postgres.trouble import database_trouble
 
 _STATUSES: tuple[tuple[type[TrueupError], HTTPStatus], ...] = (
-    (DatabaseUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
     (SchemaError, HTTPStatus.SERVICE_UNAVAILABLE),
     (CredentialsError, HTTPStatus.SERVICE_UNAVAILABLE),
     (ScopeError, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -30,8 +29,6 @@ _STATUSES: tuple[tuple[type[TrueupError], HTTPStatus], ...] = (
     (LockedError, HTTPStatus.CONFLICT),
     (UsageError, HTTPStatus.BAD_REQUEST),
 )
-# What the driver raises when there is no connection, or no longer one; a full pool is one of them.
-_CONNECTION_ERRORS = frozenset({"OperationalError", "InterfaceError"})
 _SEE_LOG = "the log has the reason under this request id"
 
 
@@ -70,7 +67,7 @@ def refusal_of(error: Exception) -> Refusal:
     """What is answered for any exception; a bug, or what we cannot tell, is a plain 500."""
     if isinstance(error, Refusal):
         return error
-    if _lost_database(error):
+    if database_trouble(error) is not None:
         # The driver's words name hosts and users: they are for the log.
         return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the database cannot be reached", _SEE_LOG)
     if isinstance(error, TrueupError):
@@ -78,11 +75,3 @@ def refusal_of(error: Exception) -> Refusal:
         if status is not None:
             return Refusal(status, error.message, error.remedy)
     return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong here", _SEE_LOG)
-
-
-def _lost_database(error: Exception) -> bool:
-    names = {kind.__name__ for kind in type(error).__mro__}
-    ours = isinstance(error, DatabaseUnavailableError)
-    return ours or (
-        type(error).__module__.startswith("psycopg") and bool(names & _CONNECTION_ERRORS)
-    )
