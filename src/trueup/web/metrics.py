@@ -46,9 +46,12 @@ class Scrapes:
     """Reads the databases when somebody asks, not more often than every `FRESH` seconds."""
 
     def __init__(
-        self, deployment: Deployment, monotonic: Callable[[], float] = time.monotonic
+        self,
+        deployment: Deployment,
+        monotonic: Callable[[], float] = time.monotonic,
+        patience: float = PATIENCE,
     ) -> None:
-        self._deployment, self._monotonic = deployment, monotonic
+        self._deployment, self._monotonic, self._patience = deployment, monotonic, patience
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="metrics")
         self._under_way: dict[str, Future[Any]] = {}
         self._troubled: set[str] = set()
@@ -68,7 +71,7 @@ class Scrapes:
         workspaces = self._deployment.workspaces
         asked = {name: self._ask(name, self._ledger, s) for name, s in workspaces.items()}
         asked[_QUEUE] = self._ask(_QUEUE, self._queue)
-        wait(asked.values(), PATIENCE)
+        wait(asked.values(), self._patience)
         found = {name: self._answer(name, future) for name, future in asked.items()}
         page = Families()
         page.add("schema_expected_version", max(known.version for known in migrations()))

@@ -1,0 +1,256 @@
+"""`/metrics` against real databases: each figure after a run, and what a dead database costs."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from support.agreement import a_catalogue_row
+from support.site import Site, open_site
+from trueup.deployment import Deployment, open_deployment
+from trueup.domain.jobs import JobKind, JobRequest, Priority
+from trueup.domain.runs import Trigger
+from trueup.jobs.carrying import carry_out
+from trueup.postgres.migrate import migrations
+from trueup.reconcile.applying import Brake
+from trueup.settings import load_all
+from trueup.web.families import COUNTERS, GAUGES
+from trueup.web.metrics import FRESH, Scrapes, router
+
+ASKED = JobRequest("default", JobKind.SYNC, Trigger.SCHEDULE, Priority.SCHEDULE)
+LABELS = (
+    *("workspace", "target", "kind", "status", "state", "trigger", "result", "ending", "verdict"),
+    *("le", "version", "python", "generation", "implementation", "major", "minor", "patchlevel"),
+)
+Figures = Mapping[tuple[str, ...], float]
+
+
+@contextmanager
+def deployed(env: Mapping[str, str], **others: str) -> Iterator[Deployment]:
+    """A deployment with these settings, with further workspaces by name and database."""
+    home, _ = load_all(environment=env, use_file=False)
+    known = {"default": home}
+    for name, url in others.items():
+        known[name] = replace(home, workspace=name, database_url=url)
+    with open_deployment(home, known) as deployment:
+        yield deployment
+
+
+def figures(page: bytes) -> Figures:
+    """Every sample by its name and the values of its labels, in the order of `LABELS`."""
+    return {
+        (sample.name, *(sample.labels[name] for name in LABELS if name in sample.labels)): (
+            sample.value
+        )
+        for family in text_string_to_metric_families(page.decode())
+        for sample in family.samples
+    }
+
+
+def ours(found: Figures, name: str) -> dict[tuple[str, ...], float]:
+    return {key[1:]: value for key, value in found.items() if key[0] == f"trueup_{name}"}
+
+
+def once_throttled(service: str) -> Mapping[str, Any]:
+    return {"match": {"service": service, "times": 1}, "do": "throttle", "retry_after": 0}
+
+
+def scrape(deployment: Deployment) -> Figures:
+    return figures(Scrapes(deployment, patience=60).page())
+
+
+@pytest.fixture
+def site(database_url: str) -> Iterator[Site]:
+    with open_site(database_url, products=6) as found:
+        found.env["TRUEUP_DATA_DIR"] = str(found.folder / "data")
+        yield found
+
+
+@pytest.fixture
+def env(database_url: str, tmp_path: Path) -> Mapping[str, str]:
+    """A database in which nothing has happened yet."""
+    return {"DATABASE_URL": database_url, "TRUEUP_DATA_DIR": str(tmp_path)}
+
+
+def test_every_figure_is_what_the_runs_left_behind(site: Site) -> None:
+    assert site.call("run", "--json").code == 0
+    site.fill([a_catalogue_row(1, monthly=5000), a_catalogue_row(2, description="Another text")])
+    site.console.weather(once_throttled("crm"))
+    assert site.call("run", "--json").code == 3
+    assert site.call("verify", "--json").code == 1
+    [(minted,)] = site.sql("select generation from trueup.token")
+    sent: dict[str, float] = {}
+    for entry in site.console.journal():
+        sent[entry["service"]] = sent.get(entry["service"], 0) + 1
+    with deployed(site.env) as deployment:
+        deployment.queue.ask(ASKED)
+        found = scrape(deployment)
+
+    assert ours(found, "up") == {("default",): 1}
+    newest = max(known.version for known in migrations())
+    assert ours(found, "schema_version") == {("default",): newest}
+    assert ours(found, "schema_expected_version") == {(): newest}
+    products = ours(found, "products")
+    assert products["default", "crm", "ok"] + products["default", "crm", "held"] == 6
+    assert products["default", "crm", "held"] == products["default", "billing", "held"] == 1
+    assert products["default", "billing", "failed"] == 0
+    assert ours(found, "products_quarantined") == {("default", t): 0 for t in ("crm", "billing")}
+    waiting = site.call("held", "--json").document["changes"]
+    assert sum(ours(found, "held_changes").values()) == waiting > 1
+    assert ours(found, "runs_24h") == {
+        ("default", "succeeded", "cli"): 1,
+        ("default", "held", "cli"): 1,
+    }
+    states = ours(found, "last_run_state")
+    assert states["default", "held"] == sum(states.values()) == 1
+    decided = ours(found, "last_run_products")
+    assert (decided["default", "held"], decided["default", "candidates"]) == (1, 2)
+    assert 0 < found["trueup_last_run_duration_seconds", "default"] < 600
+    assert 0 <= found["trueup_last_run_age_seconds", "default"] < 600
+    assert 0 <= found["trueup_last_success_age_seconds", "default"] < 600
+    assert found["trueup_running_run_age_seconds", "default"] == 0
+    assert ours(found, "daily_requests") == {("default", t): n for t, n in sent.items()}
+    assert ours(found, "throttles_24h") == {("default", "crm", "throttled"): 1}
+    assert found["trueup_target_rate_ratio", "default", "crm"] < 1
+    assert found["trueup_target_rate_ratio", "default", "billing"] == 1
+    assert found["trueup_rate_window_limit", "default"] == 100_000
+    assert found["trueup_requests_in_flight", "default"] == 0
+    assert found["trueup_tokens_minted_total", "default"] == minted
+    assert 0 < found["trueup_token_expiry_seconds", "default"] <= 3600
+    assert 0 <= found["trueup_token_age_seconds", "default"] < 600
+    assert found["trueup_token_cooldown_seconds", "default"] == 0
+    assert found["trueup_verification_products", "default"] == 6
+    assert found["trueup_verification_differing_products", "default"] == 1
+    assert found["trueup_jobs", "default", "sync", "waiting"] == 1
+    assert sum(ours(found, "jobs").values()) == 1
+    assert found["trueup_jobs_oldest_waiting_seconds", "default"] > 0
+    assert (found["trueup_workers",], found["trueup_queue_up",]) == (0, 1)
+    assert "trueup_daily_budget" not in {name for name, *_ in found}
+
+
+def test_requests_are_counted_by_what_their_answers_meant(site: Site) -> None:
+    with deployed(site.env) as deployment:
+        before = scrape(deployment)
+        site.console.weather(once_throttled("billing"))
+        asked = deployment.queue.ask(ASKED)
+        assert asked is not None
+        job = deployment.queue.claim(asked.job_id, "worker")
+        assert job is not None
+        outcome = carry_out(deployment, job, Brake())
+        assert deployment.queue.finish(job, outcome)
+        found = scrape(deployment)
+    key = "trueup_zoho_requests_total"
+    counted = {at[2:]: value - before.get(at, 0) for at, value in found.items() if at[0] == key}
+    assert counted["billing", "throttled"] == 1
+    assert counted["oauth", "ok"] == 1
+    assert sum(counted.values()) == site.console.sent()
+    assert found["trueup_jobs_finished_24h", "default", "sync", outcome.ending or ""] == 1
+    assert ours(found, "runs_24h") == {("default", outcome.ending, "schedule"): 1}
+
+
+def test_a_dead_database_is_down_and_the_others_are_told(env: Mapping[str, str]) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        dead = f"postgresql://a:b@127.0.0.1:{nobody.getsockname()[1]}/c"
+        with deployed(env, other=dead) as deployment:
+            found = scrape(deployment)
+    assert ours(found, "up") == {("default",): 1, ("other",): 0}
+    assert ("trueup_products", "default", "crm", "pending") in found
+    assert not [key for key in found if key[:2] == ("trueup_products", "other")]
+
+
+def test_a_database_that_never_answers_keeps_nobody_waiting(env: Mapping[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        hung = f"postgresql://a:b@127.0.0.1:{mute.getsockname()[1]}/c"
+        with deployed(env, other=hung) as deployment:
+            scrapes = Scrapes(deployment, patience=0.05)
+            reads = scrapes._under_way
+            scrapes.page()
+            first = reads["other"]
+            scrapes._good_until = 0
+            found = figures(scrapes.page())
+            # The read that hangs is waited for; it is not joined by a second one.
+            assert reads["other"] is first
+            assert found["trueup_up", "other"] == 0
+            assert not first.done()
+    assert first.exception(60) is not None
+
+
+def test_one_reading_serves_all_who_ask_meanwhile(env: Mapping[str, str]) -> None:
+    now = [1000.0]
+    with deployed(env) as deployment:
+        scrapes = Scrapes(deployment, lambda: now[0], patience=60)
+        before = figures(scrapes.page())
+        deployment.queue.ask(ASKED)
+        now[0] += FRESH - 0.1
+        assert ours(figures(scrapes.page()), "jobs") == ours(before, "jobs")
+        now[0] += 0.2
+        assert ours(figures(scrapes.page()), "jobs") != ours(before, "jobs")
+
+
+def test_a_schema_that_is_not_ours_is_down_and_says_which_it_is(
+    env: Mapping[str, str], empty_database_url: str
+) -> None:
+    with deployed(env, bare=empty_database_url) as deployment:
+        found = scrape(deployment)
+    assert (found["trueup_up", "bare"], found["trueup_schema_version", "bare"]) == (0, 0)
+
+
+def test_the_page_keeps_the_rules_of_its_format_and_every_secret(site: Site) -> None:
+    site.call("run", "--json")
+    app = FastAPI()
+    with deployed(site.env) as deployment:
+        app.include_router(router(deployment))
+        with TestClient(app) as client:
+            answer = client.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    text = answer.text
+    for name in ("ZOHO_CLIENT_SECRET", "ZOHO_REFRESH_TOKEN", "ZOHO_ORG_ID", "DATABASE_URL"):
+        assert site.env[name] not in text
+    assert "FIB-" not in text
+    told = [line.split()[2] for line in text.splitlines() if line.startswith("# HELP")]
+    typed = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
+    assert told == typed
+    assert len(set(told)) == len(told)
+    mine = [name for name in told if name.startswith("trueup_")]
+    assert {*GAUGES, *COUNTERS} < set(mine)
+    for family in text_string_to_metric_families(text):
+        check_family(family)
+
+
+def check_family(family: Any) -> None:
+    """What promtool would complain about, for the families that are ours."""
+    if not family.name.startswith("trueup_"):
+        return
+    assert family.documentation.endswith("."), family.name
+    totals = [sample.name.endswith("_total") for sample in family.samples]
+    assert all(totals) if family.type == "counter" else not any(totals), family.name
+    for sample in family.samples:
+        for label, value in sample.labels.items():
+            assert label == "le" or label.isidentifier(), label
+            assert len(value) < 40, value
+        assert sample.value == sample.value, "a figure is a number"
+    units = ("_milliseconds", "_minutes", "_hours", "_ms", "_percent", "_count")
+    assert family.type == "histogram" or not family.name.endswith(units), family.name
+
+
+def test_the_figures_do_not_wait_for_a_run(env: Mapping[str, str]) -> None:
+    """A scrape reads what is committed; it takes no lock that a run waits for."""
+    with deployed(env) as deployment:
+        scrapes = Scrapes(deployment, patience=60)
+        with deployment.home.pool.connection() as connection, connection.transaction():
+            connection.execute("lock table trueup.product_state in row exclusive mode")
+            began = time.monotonic()
+            assert figures(scrapes.page())["trueup_up", "default"] == 1
+            assert time.monotonic() - began < 60
