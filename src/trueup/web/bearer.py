@@ -18,10 +18,10 @@ from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-import structlog
 from fastapi.security import HTTPBearer
 from starlette.requests import Request
 
+from trueup import logs
 from trueup.settings import Settings
 from trueup.web.front import client_of
 from trueup.web.refusals import Refusal
@@ -35,8 +35,6 @@ BURST: Final = 10  # wrong secrets in a row
 PER_SECOND: Final = 10 / 60  # and then so many
 MOST_CLIENTS: Final = 10_000
 _HOUSE_BITS = 64  # of an IPv6 address: what one customer is given
-
-_log = structlog.get_logger("trueup.web")
 
 
 @dataclass(slots=True)
@@ -74,7 +72,7 @@ class Attempts:
         if not bucket.told:
             # The flood itself is not for the log: one line says that there is one.
             bucket.told = True
-            _log.warning("wrong_secrets", client=client)
+            logs.logger().warning("wrong_secrets", client=client)
         return (1 - bucket.left) / PER_SECOND
 
 
@@ -108,7 +106,7 @@ class Gate:
             raise Refusal(
                 HTTPStatus.INTERNAL_SERVER_ERROR,
                 "no secret is configured",
-                "set CRON_SECRET for the server and send it as `Authorization: Bearer …`",
+                "set CRON_SECRET for the server, and send it as a bearer token",
             )
         opened = self.opens(request.headers.getlist("authorization"))
         if opened:
@@ -125,7 +123,7 @@ class Gate:
         raise Refusal(
             HTTPStatus.UNAUTHORIZED,
             "the secret is wrong or missing",
-            "send `Authorization: Bearer …` with CRON_SECRET, never in the address",
+            "send CRON_SECRET as a bearer token in the Authorization header, never in the address",
             headers={"WWW-Authenticate": "Bearer"},
         )
 

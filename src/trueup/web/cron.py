@@ -16,7 +16,7 @@ from trueup.domain.jobs import Job, Terms
 from trueup.web.answers import LOCATION, Responses, RunAnswer, errors
 from trueup.web.asking import ask_for_sync, which_workspace
 from trueup.web.bearer import SCHEME
-from trueup.web.outcome import message_of, outcome_as_json, status_of
+from trueup.web.outcome import message_of, outcome_as_json, status_of, told_of
 from trueup.web.parts import Parts, opened, request_id, threaded
 from trueup.web.query import PARAMETERS, read_query
 from trueup.web.waiting import await_end
@@ -79,5 +79,5 @@ def _body(
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return body
     # In the shape of every error too.
-    remedy = str(job.report.get("remedy", "")) or "`trueup check` finds what is wrong"
-    return body | {"error": job.message or message, "remedy": remedy}
+    remedy = str(job.report.get("remedy", "")) or "`trueup check` says what is wrong"
+    return body | {"error": told_of(job) or message, "remedy": remedy}

@@ -19,6 +19,7 @@ import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from trueup import logs
 from trueup.logs import Curtain
 from trueup.web.refusals import Refusal, refusal_of
 
@@ -35,8 +36,6 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-
-_log = structlog.get_logger("trueup.web")
 
 
 class Front:
@@ -77,7 +76,7 @@ class Front:
     async def _resort(self, exchange: _Exchange, error: Exception) -> None:
         refusal = refusal_of(error)
         if not isinstance(error, Refusal):
-            _log.error("request_failed", error=self._curtain.text(_stack(error)))
+            logs.logger().error("request_failed", error=self._curtain.text(_stack(error)))
         if exchange.status is None:
             await exchange.refuse(refusal, self._curtain.value(self._body(refusal, exchange)))
 
@@ -87,7 +86,7 @@ class Front:
     def _note(self, exchange: _Exchange, seconds: float) -> None:
         path = _path(exchange.scope)
         quiet = path in _QUIET_PATHS or exchange.status in _QUIET_STATUSES
-        (_log.debug if quiet else _log.info)(
+        (logs.logger().debug if quiet else logs.logger().info)(
             "request",
             method=exchange.scope["method"],
             path=self._curtain.text(path)[:_LONGEST_PATH],

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
+from trueup import logs
 from trueup.bootstrap import require_credentials
 from trueup.domain.errors import CredentialsError
 from trueup.postgres.migrate import state
@@ -26,7 +26,6 @@ _LIMIT = 2.0  # seconds until an answer
 _FRESH = 1.0  # seconds for which one look is good
 _CONNECT = 1.5  # seconds for a connection of the pool
 
-_log = structlog.get_logger("trueup.web")
 _Check = dict[str, Any]
 
 
@@ -94,7 +93,7 @@ def _database(parts: Parts) -> Iterator[_Check]:
         with parts.deployment.home.bare_pool.connection(timeout=_CONNECT) as connection:
             schema = state(connection)
     except Exception as error:  # noqa: BLE001 (whatever it is, the database cannot be used)
-        _log.warning("not_ready", error=parts.curtain.text(str(error)))
+        logs.logger().warning("not_ready", error=parts.curtain.text(str(error)))
         yield _check("database", ok=False, message="cannot be reached")
         return
     yield _check("database", ok=True, message="reachable")
@@ -123,7 +122,7 @@ def _worker(parts: Parts, *, reached: bool) -> _Check:
     try:
         alive = any((one.host, one.pid) == me for one in parts.alive())
     except Exception as error:  # noqa: BLE001 (it was there a moment ago)
-        _log.warning("not_ready", error=parts.curtain.text(str(error)))
+        logs.logger().warning("not_ready", error=parts.curtain.text(str(error)))
         alive = False
     return _check("worker", ok=alive, message="alive" if alive else "not heard of lately")
 

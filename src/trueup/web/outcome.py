@@ -59,7 +59,7 @@ def message_of(job: Job) -> str:
         return "accepted: GET the address in the Location header to see how it goes"
     counts = _summary(job)
     if not counts:
-        return job.message or str(job.ending)
+        return told_of(job) or str(job.ending)
     if job.request.terms.dry_run:
         told = f"planned only: {counts['changes']} changes, {counts['held']} of them held"
     else:
@@ -70,7 +70,15 @@ def message_of(job: Job) -> str:
             f" deferred: {counts['deferred']}"
         )
     cancelled = f"cancelled by {job.cancelled_by}" if job.ending is Ending.CANCELLED else ""
-    return "; ".join(part for part in (cancelled, told, job.message) if part)
+    return "; ".join(part for part in (cancelled, told, told_of(job)) if part)
+
+
+def told_of(job: Job) -> str:
+    """The job's own message, unless it is that of a fault of ours: its words are for the log."""
+    ours = job.ending is Ending.FAILED and not {"state", "remedy"} & job.report.keys()
+    if ours and "changes" not in job.report:
+        return f"something went wrong here; the log has the reason under job {job.job_id}"
+    return job.message
 
 
 def job_as_json(job: Job) -> dict[str, Any]:
@@ -85,7 +93,7 @@ def job_as_json(job: Job) -> dict[str, Any]:
         "startedAt": _iso(job.started_at),
         "finishedAt": _iso(job.finished_at),
         "attempt": job.attempt,
-        "message": job.message,
+        "message": told_of(job),
         "cancelledBy": job.cancelled_by or None,
         **outcome_as_json(job),
     }
