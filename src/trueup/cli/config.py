@@ -20,13 +20,15 @@ _SET, _NOT_SET = "set", "not set"  # all that is ever shown of a secret
 def config(*, json: Json = False) -> int:
     """Show every setting: its value, where that comes from, and what it means.
 
-    The environment wins over trueup.toml, trueup.toml over the defaults. Of
-    secrets is shown only whether they are set. Durations are in seconds.
-    Below the settings stands which field of which record comes from where.
+    The environment wins over trueup.toml, trueup.toml over the defaults; what
+    is said of one workspace wins over what is said of all. Of secrets is shown
+    only whether they are set. Durations are in seconds. Below the settings
+    stands which field of which record comes from where.
 
     For example:
       trueup config
       TRUEUP_CONFIG=/etc/trueup.toml trueup config
+      trueup config --workspace acme
       trueup config --json | jq '.settings[] | select(.origin != "default")'
     """
     from trueup.settings import load
@@ -43,6 +45,7 @@ def config(*, json: Json = False) -> int:
 
 def _document(settings: Settings, hosts: Hosts) -> dict[str, Any]:
     return {
+        "workspace": settings.workspace,
         "file": None if settings.file is None else str(settings.file),
         "settings": [_setting(settings, option) for option in _options()],
         "hosts": {"accounts": hosts.accounts, "api": hosts.api()},
@@ -79,6 +82,7 @@ def _origin_of(rule: FieldRule) -> dict[str, Any]:
 def _show(settings: Settings, hosts: Hosts) -> None:
     output.facts(
         {
+            "workspace": settings.workspace,
             "file": settings.file or "none; trueup.toml in this directory, or TRUEUP_CONFIG",
             "accounts server": hosts.accounts,
             "API host": f"{hosts.api()}{_api_note(settings)}",
