@@ -48,7 +48,7 @@ def notify(address: str, message: Message) -> str:
 def _load() -> ModuleType:
     """Apprise with all its ways, which it loads at the first address that it is given.
 
-    Its own logs stay silent: they may repeat addresses.
+    Its own logs stay silent, and the lines of every request: they may repeat addresses.
     """
     with warnings.catch_warnings():
         # It looks for a module of the standard library that goes away with Python 3.13.
@@ -57,4 +57,5 @@ def _load() -> ModuleType:
 
         apprise.Apprise.instantiate("json://localhost")
     logging.getLogger("apprise").propagate = False
+    logging.getLogger("urllib3").setLevel(logging.WARNING)
     return apprise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -13,13 +14,7 @@ _PATIENCE: Final = 10.0  # seconds
 
 def post(address: str, message: Message) -> str:
     """POST the message as JSON; what went wrong, or nothing. Anything but 2xx is refused."""
-    import httpx2
-
-    try:
-        answer = httpx2.post(address, json=payload(message), timeout=_PATIENCE)
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        return f"no answer ({type(error).__name__})"
-    return "" if answer.is_success else f"it answered {_status(answer.status_code)}"
+    return _call("POST", address, payload(message))
 
 
 def payload(message: Message) -> dict[str, Any]:
@@ -52,13 +47,18 @@ def ping(address: str, *, failed: bool) -> str:
     Healthchecks takes a failure at `/fail`, and rings at once. Other switches know only one call,
     "all is well": after a failure they get none, and ring when their time is over.
     """
-    import httpx2
-
     if failed and not _takes_failures(address):
         return ""
+    return _call("GET", f"{address.rstrip('/')}/fail" if failed else address)
+
+
+def _call(method: str, address: str, document: dict[str, Any] | None = None) -> str:
+    import httpx2
+
+    # At INFO it logs whole addresses.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     try:
-        url = f"{address.rstrip('/')}/fail" if failed else address
-        answer = httpx2.get(url, timeout=_PATIENCE)
+        answer = httpx2.request(method, address, json=document, timeout=_PATIENCE)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         return f"no answer ({type(error).__name__})"
     return "" if answer.is_success else f"it answered {_status(answer.status_code)}"
