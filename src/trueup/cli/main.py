@@ -49,6 +49,7 @@ _COMMANDS = (
     ("history", "monitor:history", _LOOK, "Every change to a product, before and after."),
     ("duplicates", "duplicates:duplicates", _LOOK, "Records that are one thing twice."),
     ("jobs", "jobs:jobs", _LOOK, "What waits, what runs and where; the workers."),
+    ("schedule", "schedule:schedule", _LOOK, "What is due next, in local time and UTC."),
     ("verify", "verify:verify", _LOOK, "Whether all sides say the same; a report for finance."),
     ("limits", "monitor:limits", _LOOK, "Requests, windows, pauses and the token."),
     ("alert", "alert:app", _LOOK, "What is wrong now and who was told; a test message."),
