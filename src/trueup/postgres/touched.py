@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from trueup.postgres.catalogue_source import CatalogueSource
 from trueup.postgres.dated_source import DatedSource
@@ -18,6 +19,7 @@ from trueup.postgres.queries import load_queries
 from trueup.postgres.watch import NAMED, standing
 
 CHANNEL: Final = "trueup_touched"
+PROGRAM: Final = "trueup-watch"  # as the server lists its connections
 _MOST: Final = 10_000  # rows in one look
 _SQL: Final[Mapping[str, sql.SQL]] = load_queries("watch")
 
@@ -43,7 +45,7 @@ class TouchedCatalogue:
 
         Raises `DatabaseUnavailableError` when there is no connection to be had.
         """
-        connection = connect(url)
+        connection = connect(make_conninfo(url, application_name=PROGRAM))
         with _lost(connection):
             if standing(connection, source, dated).tables:
                 connection.execute(sql.SQL("listen {}").format(sql.Identifier(CHANNEL)))

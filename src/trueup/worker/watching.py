@@ -29,7 +29,6 @@ from trueup.settings import Settings
 MERGE = "watch"  # of these jobs one that waits is enough
 WATCH_EVERY = 0.25  # seconds between two looks at the connections
 _POLL_EVERY = 15.0  # where nothing is heard: a pooler passes nothing on, a notification got lost
-_TRY_EVERY = 30.0  # until a watch that is not there, or a database, is looked for again
 _LEASE = 30.0  # a worker that died is replaced after this
 
 
@@ -47,10 +46,14 @@ class _Post:
 
 @dataclass
 class Watching:
-    """The catalogues of a deployment, watched by the one worker that holds the lease."""
+    """The catalogues of a deployment, watched by the one worker that holds the lease.
+
+    `try_every`: seconds until a watch that is not there, or its database, is looked for again.
+    """
 
     deployment: Deployment
     lease: PostgresLease
+    try_every: float = 30.0
     _posts: dict[str, _Post] = field(default_factory=dict)
     _fence: Fence | None = None
     _claim_at: float = 0.0
@@ -70,7 +73,7 @@ class Watching:
                 if trouble is None:
                     raise
                 self._leave(post)
-                post.look_at = now + _TRY_EVERY
+                post.look_at = now + self.try_every
                 _log().warning("watch_interrupted", workspace=name, error=trouble.message)
                 continue
             if job is not None:
@@ -115,7 +118,7 @@ class Watching:
             if now >= post.look_at:
                 post.connection = self._connect(post.settings)
                 # What was noted before anybody listened is looked at at once.
-                post.look_at = now + (0 if post.connection else _TRY_EVERY)
+                post.look_at = now + (0 if post.connection else self.try_every)
         elif post.connection.heard():
             post.look_at = min(post.look_at, now + post.settings.watch_delay)
         if post.connection is None or now < post.look_at:
