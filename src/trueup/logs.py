@@ -59,8 +59,10 @@ class Curtain:
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """The same for a value of an event, however it is nested."""
-        if value is None or isinstance(value, bool | int | float):
+        if value is None or isinstance(value, bool):
             return value
+        if isinstance(value, int | float):
+            return value if self.text(str(value)) == str(value) else MASK
         if isinstance(value, str):
             return self.text(value)
         if depth < _DEEPEST and isinstance(value, Mapping):

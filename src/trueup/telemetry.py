@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from trueup import __version__
@@ -111,9 +111,9 @@ def exporting(endpoint: str) -> Iterator[None]:
         ) from None
     resource = Resource.create({"service.name": "trueup", "service.version": __version__})
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    pause = _BETWEEN_BATCHES * 1000
+    over, pause = Event(), _BETWEEN_BATCHES * 1000
     provider.add_span_processor(
-        BatchSpanProcessor(_exporter(endpoint), schedule_delay_millis=pause)
+        BatchSpanProcessor(_exporter(endpoint, over), schedule_delay_millis=pause)
     )
     _Exporting.tracer = provider.get_tracer("trueup", __version__)
     try:
@@ -124,6 +124,7 @@ def exporting(endpoint: str) -> Iterator[None]:
         stopping = Thread(target=provider.shutdown, name="last-spans", daemon=True)
         stopping.start()
         stopping.join(STOP_SECONDS)
+        over.set()
 
 
 def path_template(path: str) -> str:
@@ -153,8 +154,8 @@ def _named(facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _exporter(endpoint: str) -> SpanExporter:
-    """The way to the collector, which says once that it is gone, and once that it is back."""
+def _exporter(endpoint: str, over: Event) -> SpanExporter:
+    """The way to the collector: it says when that is gone or back; nothing once it is `over`."""
     import structlog
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import ReadableSpan
@@ -173,6 +174,8 @@ def _exporter(endpoint: str) -> SpanExporter:
             batch: list[ReadableSpan] = list(spans)
             result = self._way.export(batch)
             well = result is SpanExportResult.SUCCESS
+            if over.is_set():
+                return result
             if self._well and not well:
                 log.warning("traces_lost", reason="the collector did not take them")
             elif well and not self._well:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from trueup.zoho.wire import RequestEvent
 
 _LEVELS = {Status.APPLIED: "info", Status.SKIPPED: "info", Status.DEFERRED: "info"}
-_QUIET = frozenset({"ok", "empty"})
+_QUIET = frozenset({"ok", "empty", "gone"})  # gone: what a look-up may well find
 _FAILURES = frozenset({Ending.FAILED, Ending.PARTIAL})
 _WORTH_A_LINE = frozenset({ProductStatus.FAILED, ProductStatus.HELD})
 
@@ -68,6 +68,7 @@ class Journal(Silence):
         facts: dict[str, Any] = {"trigger": asked.trigger.value, "attempt": job.attempt}
         self._job = telemetry.span(f"job {asked.kind.value}", **known, **facts)
         self._run = self._job
+        self._runs = False
         self._tell("job_started", **facts)
 
     # --- the job and its run -----------------------------------------------------------------
@@ -75,14 +76,14 @@ class Journal(Silence):
     def run(self, run_id: str) -> None:
         """A run begins for the job: every line from here on names it."""
         self._log = self._log.bind(run_id=run_id)
-        self._run = self._job.child("run", run_id=run_id)
+        self._run, self._runs = self._job.child("run", run_id=run_id), True
 
     def ended(self, outcome: JobOutcome) -> JobOutcome:
         """The job is over, or handed back; says so, with the counts of its run."""
         report, word = outcome.report, outcome.ending.value if outcome.ending else "handed_back"
         trouble = word if outcome.ending in _FAILURES else ""
         level = "warning" if trouble else "info"
-        if self._run is not self._job:
+        if self._runs:
             state = report.get("state", word)
             figures = {n: report.get(n) for n in ("summary", "requests", "duration_ms", "error")}
             self._tell("run_finished", level=level, state=state, **figures)
@@ -139,7 +140,7 @@ class Journal(Silence):
 
     def batch(self, target: TargetName, number: int, of: int) -> None:
         self._tries.told = True  # what was sent before was for reading
-        self._tell("batch", target=target.value, number=number, of=of)
+        self._tell("batch", level="debug", target=target.value, number=number, of=of)
 
     def outcome(self, outcome: Outcome) -> None:
         tries = self._tries
