@@ -69,17 +69,22 @@ def show_run(
       trueup runs show schedule-20260302 --json
     """
     from trueup.postgres import reports
+    from trueup.postgres.prune import changes_removed_at
 
     with open_desk() as desk:
         run = find_run(desk, run_id)
+        removed_at = changes_removed_at(desk.connection, run.run_id)
         changes = reports.outcomes(desk.connection, run.run_id)
         if json:
             listed = [change_as_json(change, desk.time) for change in changes]
-            output.print_json({**run_as_json(run, desk.time), "changes": listed})
+            removed = {"changes_removed_at": desk.time.iso(removed_at)}
+            output.print_json({**run_as_json(run, desk.time), "changes": listed, **removed})
             return
         _show_summary(run, desk.time)
         _show_guards(desk, run)
         failures = show_changes(changes, desk.time)
+        if removed_at is not None:
+            output.say(f"Its changes were past their time: removed {desk.time.ago(removed_at)}.")
     if failures:
         output.heading(f"Failed ({len(failures):,})")
         columns = ("record", "outcome", "why")

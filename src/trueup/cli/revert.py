@@ -140,15 +140,31 @@ def _known_run(app: App, run_id: str) -> str:
     return found.run_id
 
 
+def _refuse_without_changes(app: App, run_id: str) -> None:
+    """Raise `UsageError` when what the run changed is past its time: a part cannot be all of it."""
+    from trueup.postgres.prune import changes_removed_at
+
+    with app.pool.connection() as connection:
+        removed_at = changes_removed_at(connection, run_id)
+    if removed_at is not None:
+        raise UsageError(
+            f"run {run_id} cannot be taken back: what it changed was removed on"
+            f" {removed_at:%Y-%m-%d}, past its time",
+            "correct the catalogue instead; retention.history says how long changes are kept",
+        )
+
+
 def _look(app: App, order: RevertOrder) -> WayBack:
     from trueup.reconcile.way_back import way_back
 
+    _refuse_without_changes(app, order.run_id)
     return _found(way_back(app.workshop(), app.past, order), order)
 
 
 def _carry_out(app: App, order: RevertOrder) -> RevertReport:
     from trueup.reconcile.reverting import revert as carry_out
 
+    _refuse_without_changes(app, order.run_id)
     with braked(app) as brake:
         done = carry_out(app.workshop(), app.past, order, brake)
     if done.report.error is None:

@@ -94,6 +94,13 @@ def prune_jobs(pool: ConnectionPool[Any], ages: Ages) -> int:
     return _repeat(pool, _statement("remove", _JOBS), given, lambda: False)
 
 
+def changes_removed_at(connection: psycopg.Connection[Any], run_id: str) -> datetime | None:
+    """When the changes of a run were removed; None for a run that has them all."""
+    row = connection.execute(_SQL["changes_removed_at"], {"run_id": run_id}).fetchone()
+    found: datetime | None = row[0] if row else None
+    return found
+
+
 def _repeat(
     pool: ConnectionPool[Any],
     statement: sql.SQL | sql.Composed,

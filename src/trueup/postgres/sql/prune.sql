@@ -101,6 +101,9 @@ where ctid = any(array(
     where state = 'done' and finished_at < %(history_here)s and report <> '{}'
     limit %(batch)s))
 
+-- name: changes_removed_at
+select changes_removed_at from trueup.run where run_id = %(run_id)s
+
 -- name: count
 select count(*) from {table} as old where {condition}
 
