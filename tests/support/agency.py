@@ -59,11 +59,16 @@ def open_agency(
     *,
     products: int,
     options: dict[str, Any] | None = None,
+    each: Sequence[dict[str, Any]] = (),
     time_scale: float = 1,
     **env: str,
 ) -> Iterator[Agency]:
-    """Workspaces of these names, with so many products each; all at one emulator."""
-    chosen = {"limits": NO_LIMITS} | (options or {}) | {"organisations": [{} for _ in names]}
+    """Workspaces of these names, with so many products each; all at one emulator.
+
+    `options` are the emulator's, `each` what the organisations have of their own.
+    """
+    own = list(each) or [{} for _ in names]
+    chosen = {"limits": NO_LIMITS} | (options or {}) | {"organisations": own}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         common = stack.enter_context(emulator_process(options=chosen, time_scale=time_scale))
