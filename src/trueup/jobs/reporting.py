@@ -20,7 +20,6 @@ from trueup.domain.verification import Accord, Document
 from trueup.jobs.report_files import Report, report_as_json, verdict, write_csv
 from trueup.jobs.report_page import page
 from trueup.jobs.verifying import examine_for, outcome_of, unread_lines
-from trueup.settings.workspaces import DEFAULT_WORKSPACE
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App
@@ -54,10 +53,9 @@ def report(app: App, job: Job, brake: Brake) -> JobOutcome:
 def message_of(report: Report, job: Job) -> Message:
     """What people read without opening a file."""
     found, workspace = report.found, job.request.workspace
-    of = "" if workspace == DEFAULT_WORKSPACE else f" of {workspace}"
-    title = f"Trueup: {found.agreeing:,}/{len(found.rows):,} products{of} agree"
+    title = f"Trueup ({workspace}): {found.agreeing:,}/{len(found.rows):,} products agree"
     severity = Severity.INFO if found.whole else Severity.WARNING
-    return Message(title, "\n".join(_lines(report)), severity)
+    return Message(title, "\n".join(_lines(report)), severity, workspace=workspace)
 
 
 def _lines(report: Report) -> Iterator[str]:
