@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from trueup.reconcile.scope import Scope
     from trueup.settings import Settings
 
-_LISTEN_SECONDS = 2.0  # between two looks whether somebody cancels
+_LISTEN_SECONDS = 1.0  # between two looks whether somebody cancels
 
 
 def carry_out(app: App, order: Order) -> Report:

@@ -20,7 +20,6 @@ from trueup.postgres.trouble import database_trouble
 from trueup.reconcile.applying import Brake
 from trueup.worker.pauses import growing
 
-WORD_SECONDS = 1.0
 _WRITING = 30.0  # seconds in which the end of a job can be written down, or somebody repeats it
 _CUT_SHORT = (None, Ending.PARTIAL, Ending.FAILED)
 
@@ -34,7 +33,7 @@ class Hands:
     queue: Queue
     name: str
     attempt: Attempt
-    word_seconds: float = WORD_SECONDS
+    word_seconds: float = 1.0
     _busy: dict[int, tuple[Job, Brake]] = field(default_factory=dict)
     _guard: threading.Condition = field(default_factory=threading.Condition)
     _stopping: str = ""

@@ -29,7 +29,7 @@ class Chore:
 
 
 CHORES: tuple[Chore, ...] = (
-    Chore("reap", REAP_EVERY, reap),
+    Chore("reap", REAP_EVERY, reap, alone=False),
     Chore("alerts", REVIEW_EVERY, review_all),
     Chore(SCHEDULER, LOOK_EVERY, look_at_schedules, alone=False),
     Chore("watch", WATCH_EVERY, watch, alone=False),

@@ -32,7 +32,7 @@ from trueup.worker.dispatching import Dispatcher
 from trueup.worker.engine import Engine
 from trueup.worker.engine_tables import engine_tables
 from trueup.worker.minding import Minder
-from trueup.worker.reaping import silence
+from trueup.worker.reaping import silence, word_every
 
 _BEAT_SECONDS = 5.0
 _TAIL = 3.0  # seconds that the threads of a stopping worker have when its jobs have ended
@@ -93,7 +93,7 @@ class Worker:
         self._slots = settings.worker_jobs if self._jobs else 0
         self._roster = Roster(pool)
         self._roster.beat(self.name, self._slots)
-        self._hands = Hands(self._deployment.queue, self.name, self._attempt)
+        self._hands = Hands(self._deployment.queue, self.name, self._attempt, word_every(settings))
         self._dispatch = Dispatch(pool)
         quiet = silence(settings)
         conninfo = str(pool.conninfo)

@@ -9,18 +9,25 @@ from trueup.domain.jobs import JobState
 from trueup.postgres.dispatch import Dispatch
 from trueup.settings import Settings
 
-REAP_EVERY = 2.0
-_SHORTEST_SILENCE = 5.0
+REAP_EVERY = 1.0
+_SHORTEST_SILENCE = 2.0
+_WORDS = 5  # that a worker has to say about its job within a silence
+_WORD_SECONDS = 1.0
 _MOST_LOSSES = 10  # workers that died at one job; then it is the job
 
 
 def silence(settings: Settings) -> float:
     """Seconds without a word after which a worker counts as dead.
 
-    Half the run lock's life: the lock of a dead run is free at last, and by then its job has found
-    another worker. Never less than a busy machine may need for a word that is due every second.
+    Half the run lock's life: when the lock of a dead run is free at last, its job has found another
+    worker. Never less than a busy machine may need for a word that is due every second.
     """
     return max(settings.lease / 2, _SHORTEST_SILENCE)
+
+
+def word_every(settings: Settings) -> float:
+    """Seconds between two words of a worker about a job."""
+    return min(_WORD_SECONDS, silence(settings) / _WORDS)
 
 
 def reap(deployment: Deployment) -> None:
