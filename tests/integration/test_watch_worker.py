@@ -12,9 +12,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from support import postgres
 from support.agreement import some_rows
 from support.program import run_cli
-from support.site import UNHURRIED, Site, open_site
+from support.site import Site, open_site
 from trueup.deployment import Deployment, open_deployment
 from trueup.domain.jobs import Ending, Job, Priority
 from trueup.domain.runs import Trigger
@@ -59,15 +60,22 @@ def look_until_asked(watching: Watching) -> list[Job]:
     return jobs
 
 
+@pytest.fixture(scope="module")
+def place(postgres_server: str, template: str) -> Iterator[str]:
+    """One database for all that need no organisation."""
+    with postgres.fresh_database(postgres_server, template) as url:
+        assert run_cli("db", "upgrade", "--watch", env={"DATABASE_URL": url}).code == 0
+        yield url
+
+
 @pytest.fixture
-def env(database_url: str) -> Env:
+def env(place: str) -> Env:
     """Three products, with the watch; nothing of Zoho is needed to ask for a run."""
-    known: Env = UNHURRIED | {"DATABASE_URL": database_url}
-    assert run_cli("db", "upgrade", "--watch", env=known).code == 0
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    with psycopg.connect(place, autocommit=True) as connection:
+        connection.execute("truncate service_packages, trueup.job")
         import_rows(connection, some_rows(3))
         connection.execute("truncate trueup.touched")
-    return known
+    return {"DATABASE_URL": place}
 
 
 def change(env: Env, statement: str) -> None:
