@@ -43,7 +43,7 @@ def main() -> int:
             nights = month.live(interruptions)
             wrong = judge(nights)
             _show(nights)
-            month.site.assert_agreement()
+            month.assert_agreement()
     print(f"{len(nights)} nights in {time.monotonic() - began:.0f} s; agreement at the end")
     for line in wrong:
         print(f"WRONG {line}")

@@ -12,23 +12,24 @@ import json
 import random
 import signal
 import subprocess
-import time
+import time as clock
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from support.agreement import Row, a_catalogue_row, some_rows
+from support.agreement import Row, a_catalogue_row, on_sale, some_rows, there, wanted
 from support.program import program, run_program
 from support.site import NO_LIMITS, UNHURRIED, Console, Site
+from trueup.postgres.embedded import EmbeddedPostgres
 
 ZONE = ZoneInfo("Africa/Johannesburg")
 FIRST_DAY = date(2026, 3, 1)
 _LOOK = 0.02
-_PATIENCE = 120.0  # real seconds for something that a simulated day should bring
 
 # What may go wrong in a night, each strikes some requests only: the night goes on.
 WEATHER: tuple[dict[str, Any], ...] = (
@@ -75,8 +76,8 @@ class Month:
     products: int = 0
 
     def __post_init__(self) -> None:
-        """The clock of all processes: it shows noon of the first day now."""
-        noon = datetime(FIRST_DAY.year, FIRST_DAY.month, FIRST_DAY.day, 12, tzinfo=ZONE)
+        """The clock of all processes: it shows noon of the day before the first one now."""
+        noon = datetime.combine(FIRST_DAY - timedelta(days=1), time(12), ZONE)
         self.noon = noon.astimezone(UTC)
         speed = 86_400 / self.seconds
         self.site.env["TRUEUP_CLOCK"] = f"{speed}@{self.noon.isoformat()}@{self.began.isoformat()}"
@@ -84,9 +85,12 @@ class Month:
     def live(self, interruptions: dict[int, str]) -> list[Night]:
         """Let the month pass; `interruptions` names nights in which the program ends."""
         self.start()
+        self.site.console.wait_for(self._watched, "the schedule is watched", alive=self.process)
+        today = self._now().astimezone(ZONE).date()
         found = []
         for number in range(self.nights):
-            night = Night(FIRST_DAY + timedelta(days=number + 1))
+            night = Night(today + timedelta(days=number + 2))
+            self._await_instant(_local(night.day - timedelta(days=1), 12))
             self._day(night, number)
             self._night(night, interruptions.get(number, ""))
             found.append(night)
@@ -94,6 +98,14 @@ class Month:
         for night in found:
             night.runs = self._runs_of(night.day)
         return found
+
+    def _watched(self) -> bool:
+        return bool(self.site.sql("select 1 from trueup.timetable where schedule = 'nightly'"))
+
+    def _now(self) -> datetime:
+        """What the simulated clock shows."""
+        passed = (datetime.now(UTC) - self.began).total_seconds()
+        return self.noon + timedelta(seconds=passed * 86_400 / self.seconds)
 
     def start(self) -> None:
         """`trueup serve`, as on a fresh machine."""
@@ -152,17 +164,23 @@ class Month:
     # --- the night -------------------------------------------------------------------------
 
     def _night(self, night: Night, interruption: str) -> None:
-        due = datetime(night.day.year, night.day.month, night.day.day, 2, tzinfo=ZONE)
-        before = self.site.console.sent()
         if interruption:
             night.interruption = interruption
-            self.site.console.weather({"match": {"nth": 5}, "do": "slow", "seconds": 2})
-            self._await_instant(due)
-            self.site.console.wait_until_sent(before + 5, alive=self.process)
+            before = self.site.console.sent()
+            self.site.console.good_weather()
+            self.site.console.weather({"match": {"nth": 3}, "do": "slow", "seconds": 2})
+            self.site.console.wait_until_sent(before + 3, alive=self.process)
             self._interrupt(interruption)
-        noon = due + timedelta(hours=10)
-        self._await_instant(noon)
+        self.site.console.wait_for(
+            lambda: self._ended(night.day), f"the end of night {night.day}", alive=self.process
+        )
         night.struck = self.site.console.fired()
+
+    def _ended(self, day: date) -> bool:
+        slot = f"{day}T02:00"
+        return bool(
+            self.site.sql("select 1 from trueup.job where slot = %s and state = 'done'", slot)
+        )
 
     def _interrupt(self, how: str) -> None:
         assert self.process is not None
@@ -175,28 +193,58 @@ class Month:
 
     def _await_instant(self, instant: datetime) -> None:
         """Until the simulated clock shows an instant."""
-        speed = 86_400 / self.seconds
-        real = self.began + timedelta(seconds=(instant - self.noon).total_seconds() / speed)
-        while datetime.now(UTC) < real:
+        while self._now() < instant:
             assert self.process is not None
             if self.process.poll() is not None:
                 raise AssertionError(f"serve ended: {self.process.communicate()}")
-            time.sleep(_LOOK)
+            clock.sleep(_LOOK)
 
     def _runs_of(self, day: date) -> list[dict[str, Any]]:
-        """The runs that the log has for one local date, oldest first."""
-        columns = ("run_id", "state", "trigger", "log", "requests", "resumes", "slot")
+        """The run that ended the night's job, after those that it resumed."""
+        columns = ("run_id", "state", "ending", "log", "requests", "resumes")
         rows = self.site.sql(
-            "select r.run_id, r.state, r.trigger, l.status, r.requests, r.resumes, j.slot"
-            " from trueup.run r"
-            " left join public.cron_execution_log l on l.result_summary ->> 'run_id' = r.run_id"
-            " left join trueup.job j on j.run_id = r.run_id"
-            " where (r.started_at at time zone %s)::date = %s and r.trigger = 'schedule'"
-            " order by r.started_at",
-            ZONE.key,
-            day,
+            "with recursive told as ("
+            "  select r.*, j.ending, 0 as back from trueup.job j"
+            "  join trueup.run r on r.run_id = j.run_id"
+            "  where j.schedule = 'nightly' and j.slot = %s"
+            "  union all"
+            "  select r.*, told.ending, back + 1 from told"
+            "  join trueup.run r on r.run_id = told.resumes)"
+            " select told.run_id, told.state, ending, log.status, requests, resumes from told"
+            " left join public.cron_execution_log log"
+            "   on log.result_summary ->> 'run_id' = told.run_id"
+            " order by back desc",
+            f"{day}T02:00",
         )
         return [dict(zip(columns, row, strict=True)) for row in rows]
+
+    def assert_agreement(self) -> None:
+        """What is on sale is there, once, nothing else is on sale, and nothing is left to do.
+
+        What is retired keeps the price that it had, and is not made again when somebody deletes it.
+        """
+        wished, found = wanted(self.site.rows), there(self.site.console.records)
+        assert on_sale(wished) == on_sale(found)
+        assert [
+            key for key, n in Counter(key[:2] for key in found.elements()).items() if n > 1
+        ] == []
+        assert self.odd_runs() == []
+        self.site.assert_nothing_left()
+
+    def odd_runs(self) -> list[str]:
+        """Runs of the schedule that belong to no night."""
+        return [
+            run_id
+            for (run_id,) in self.site.sql(
+                "select run_id from trueup.run where trigger = 'schedule'"
+                " and run_id not in (select run_id from trueup.job)"
+                " and run_id not in (select resumes from trueup.run)"
+            )
+        ]
+
+
+def _local(day: date, hour: int) -> datetime:
+    return datetime.combine(day, time(hour), ZONE)
 
 
 @contextmanager
@@ -208,16 +256,21 @@ def open_month(
     products: int,
     nights: int,
     seconds: float,
+    database: str = "",
 ) -> Iterator[Month]:
-    """A fresh machine: nothing but the variables and an empty data directory."""
-    from trueup.postgres.embedded import EmbeddedPostgres
+    """A fresh machine: nothing but the variables and an empty data directory.
 
+    `database` replaces the embedded one, which takes a while to make.
+    """
     data = folder / "data"
     env = variables | UNHURRIED | {"TRUEUP_DATA_DIR": str(data), "TRUEUP_LEASE": "3"}
-    assert run_program("db", "upgrade", env=env, cwd=folder).code == 0
     with ExitStack() as stack:
-        url = stack.enter_context(EmbeddedPostgres(data)).url
-        site = Site(url, console, env, folder)
+        if database:
+            env["DATABASE_URL"] = database
+        else:
+            assert run_program("db", "upgrade", env=env, cwd=folder).code == 0
+            database = stack.enter_context(EmbeddedPostgres(data)).url
+        site = Site(database, console, env, folder)
         site.fill(some_rows(products))
         yield Month(site, seconds, nights, stack, products=products)
 
@@ -226,17 +279,15 @@ def judge(nights: Sequence[Night]) -> list[str]:
     """What is wrong with the log of these nights, if anything."""
     wrong = []
     for night in nights:
-        slots = {run["slot"] for run in night.runs if run["slot"]}
-        finished = [run for run in night.runs if run["state"] != "interrupted"]
-        if len(finished) != 1 or slots != {f"{night.day}T02:00"}:
+        whole = [run for run in night.runs if run["state"] != "interrupted"]
+        if len(whole) != 1 or len(night.runs) != 1 + bool(night.interruption):
             wrong.append(f"{night.day}: runs {json.dumps(night.runs, default=str)}")
             continue
-        [run] = finished
-        calm = not night.struck and not night.interruption
-        if calm and (len(night.runs) != 1 or run["state"] != "succeeded"):
-            wrong.append(f"{night.day}: a calm night ended {night.ended}")
-        expected = {"succeeded": "success"}.get(run["state"], run["state"])
-        if run["log"] != expected:
+        [run] = whole
+        if not night.struck and not night.interruption and run["state"] != "succeeded":
+            wrong.append(f"{night.day}: a calm night ended {run['state']}")
+        told = {"succeeded": "success"}.get(run["state"], run["state"])
+        if run["log"] != told or run["ending"] != run["state"]:
             wrong.append(f"{night.day}: the log says {run['log']}, the run {run['state']}")
     return wrong
 
