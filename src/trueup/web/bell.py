@@ -14,13 +14,14 @@ from threading import Event, Lock, Thread
 from trueup.domain.errors import DatabaseUnavailableError
 from trueup.postgres.listening import Listener
 
-_PATIENCE = 1.0  # seconds for one wait, and between two attempts to connect
+_WAIT = 0.25  # seconds until the thread looks whether anybody still waits
+_PAUSE = 1.0  # seconds between two attempts to connect
 
 _Waiting = tuple[asyncio.AbstractEventLoop, asyncio.Event]
 
 
 class Bell:
-    """Rings for those who wait for a job. The connection is opened for the first of them."""
+    """Rings for those who wait for a job; there is a thread, with its connection, while some do."""
 
     def __init__(self, open_listener: Callable[[], Listener]) -> None:
         self._open = open_listener
@@ -35,7 +36,7 @@ class Bell:
         one = (asyncio.get_running_loop(), asyncio.Event())
         with self._guard:
             self._waiting.setdefault(str(job_id), []).append(one)
-            if self._thread is None and not self._closed.is_set():
+            if self._thread is None:
                 self._thread = Thread(target=self._listen, name="bell", daemon=True)
                 self._thread.start()
         try:
@@ -47,24 +48,38 @@ class Bell:
                     del self._waiting[str(job_id)]
 
     def close(self) -> None:
-        """End the thread and its connection, within the time of one wait."""
+        """Wait for the end of the thread and its connection."""
         self._closed.set()
-        if self._thread is not None:
-            self._thread.join()
+        thread = self._thread
+        if thread is not None:
+            thread.join()
 
     def _listen(self) -> None:
+        wait = 0.0
         with self._open() as listener:
-            while not self._closed.is_set():
+            while self._somebody_waits():
                 try:
-                    heard = listener.wait(_PATIENCE)
+                    heard = listener.wait(wait)
                 except DatabaseUnavailableError:
-                    self._closed.wait(_PATIENCE)
+                    wait = 0.0
+                    self._closed.wait(_PAUSE)
                     continue
-                self._ring({job for _, job in heard})
+                # What was said before anybody listened is gone: then each has to look.
+                self._ring(None if wait == 0.0 else {job for _, job in heard})
+                wait = _WAIT
 
-    def _ring(self, jobs: set[str]) -> None:
+    def _somebody_waits(self) -> bool:
         with self._guard:
-            found = [one for job in jobs for one in self._waiting.get(job, ())]
+            if self._waiting and not self._closed.is_set():
+                return True
+            self._thread = None  # the next who waits begins another
+            return False
+
+    def _ring(self, jobs: set[str] | None) -> None:
+        """Ring for these jobs; None: for all."""
+        with self._guard:
+            known = self._waiting if jobs is None else jobs & self._waiting.keys()
+            found = [one for job in known for one in self._waiting[job]]
         for loop, event in found:
             with suppress(RuntimeError):  # its loop has ended, and with it whoever waited
                 loop.call_soon_threadsafe(event.set)

@@ -78,10 +78,8 @@ class Front:
         if not isinstance(error, Refusal):
             logs.logger().error("request_failed", error=self._curtain.text(_stack(error)))
         if exchange.status is None:
-            await exchange.refuse(refusal, self._curtain.value(self._body(refusal, exchange)))
-
-    def _body(self, refusal: Refusal, exchange: _Exchange) -> dict[str, Any]:
-        return refusal.body(self._now(), exchange.request_id)
+            body = refusal.body(self._now(), exchange.request_id)
+            await exchange.refuse(refusal, self._curtain.value(body))
 
     def _note(self, exchange: _Exchange, seconds: float) -> None:
         path = _path(exchange.scope)

@@ -59,8 +59,8 @@ def message_of(job: Job) -> str:
         return "accepted: GET the address in the Location header to see how it goes"
     counts = _summary(job)
     if not counts:
-        return told_of(job) or str(job.ending)
-    if job.request.terms.dry_run:
+        told = "" if told_of(job) else str(job.ending)
+    elif job.request.terms.dry_run:
         told = f"planned only: {counts['changes']} changes, {counts['held']} of them held"
     else:
         told = (
@@ -103,7 +103,8 @@ def _summary(job: Job) -> dict[str, int]:
     """The counts of a finished job; those of a dry run tell of its plan."""
     report = job.report
     if "changes" not in report:
-        return dict(report.get("summary", {}))
+        summary = report.get("summary")
+        return Tally().as_summary() | dict(summary) if summary else {}
     changes = report["changes"]
     return Tally().as_summary() | {
         "totalCandidates": len({change.get("sku") for change in changes}),
