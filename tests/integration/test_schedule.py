@@ -165,6 +165,20 @@ def test_after_downtime_the_latest_slot_and_none_before_it(
     assert slots(ask_what_is_due(deployment)) == ["2026-12-28T02:00"]
 
 
+def test_a_process_may_learn_of_another_schedule(
+    database_url: str, deployment: Deployment, clock: Watch
+) -> None:
+    ask_what_is_due(deployment)
+    early = replace(NIGHTLY, cron="0 23 * * *")
+    deployment.workspaces = {"default": settings_of(database_url, early)}
+    clock.shows += 11 * HOUR  # 01:00 in Berlin
+    assert ask_what_is_due(deployment) == []
+    clock.shows += 2 * HOUR
+    assert ask_what_is_due(deployment) == []
+    clock.shows += 20 * HOUR
+    assert slots(ask_what_is_due(deployment)) == ["2026-06-02T23:00"]
+
+
 def test_a_schedule_that_is_written_otherwise_has_missed_nothing(
     database_url: str, deployment: Deployment, clock: Watch
 ) -> None:

@@ -75,8 +75,9 @@ def _look(deployment: Deployment, memory: Memory, workspace: str, schedule: Sche
         slots = _passed(deployment, schedule, known.until, now)
     else:
         since = deployment.queue.since(workspace, schedule.name, schedule.cron, schedule.zone, now)
-        # A clock that was once ahead has written down a time that is still to come.
-        slots = _latest(schedule, min(since, now), now)
+        # A clock that was once ahead may have written down a time that is still to come: since then
+        # nothing was missed, and what is due from now on is asked for.
+        slots = _latest(schedule, since, now)
     jobs = [_ask(deployment.queue, workspace, schedule, slot) for slot in slots]
     # Only now: where the database did not answer, the next look asks again.
     until = slots[-1].at if slots else now
