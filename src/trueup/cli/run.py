@@ -23,7 +23,8 @@ from trueup.cli.selectors import (
     targets_of,
 )
 from trueup.domain.errors import UsageError
-from trueup.domain.runs import Trigger
+from trueup.domain.jobs import Terms
+from trueup.domain.runs import RunState, Trigger
 from trueup.planner.due import Look
 
 _BACKFILL_BATCH = 100
@@ -241,6 +242,8 @@ def resync(
 ) -> int:
     """Lift back-off and quarantine from products and reconcile them at once.
 
+    A worker's run that is writing gives way to it and goes on afterwards.
+
     For example:
       trueup resync FIB-100 FIB-200
       trueup resync FIB-100 --target billing --queue
@@ -258,6 +261,13 @@ def resync(
         if not queue:
             scope = Scope(targets, asked, look=Look.EVERYTHING)
             report = carry_out(app, Order(scope, Trigger.RESYNC, bounded=False))
+        workspace = app.settings.workspace
+    if report is not None and report.run.state is RunState.ALREADY_RUNNING:
+        from trueup.cli.yielding import conclude_job, resync_through_a_worker
+
+        terms = Terms(asked, targets, force=True)
+        if (job := resync_through_a_worker(workspace, terms)) is not None:
+            return conclude_job(job, json=json)
     if report is not None:
         return conclude(report, json=json)
     if json:
