@@ -32,6 +32,32 @@ LABELS = (
     *("workspace", "target", "kind", "status", "state", "trigger", "result", "ending", "verdict"),
     *("le", "version", "python", "generation", "implementation", "major", "minor", "patchlevel"),
 )
+# Product 1 failed in one run more than is allowed, product 2 in as many, but in part too long ago.
+BAD_NIGHTS = """
+insert into trueup.product_state (offering_id, target, status, quarantined) values
+    ('00000000-0000-4000-8000-000000000001', 'crm', 'failed', false),
+    ('00000000-0000-4000-8000-000000000002', 'crm', 'failed', true);
+insert into trueup.change_history (run_id, at, target, kind, code, sku, sku_key, owner, action,
+                                   reason, deltas, status, remote_id)
+select 'run-' || hour, now() - make_interval(hours => hour), 'crm', 'crm_product', 'A', 'A', 'a',
+       '00000000-0000-4000-8000-00000000000' || case when hour < 10 then 1 else 2 end,
+       'update', 'edited', '{}', 'failed', '1'
+from unnest(array[1, 2, 3, 4, 22, 23, 25, 26]) as hour;
+insert into trueup.run (run_id, trigger, state, started_at, finished_at) values
+    ('a', 'schedule', 'running', now() - interval '1 h', null),
+    ('b', 'schedule', 'interrupted', now() - interval '2 h', now() - interval '1 h');
+insert into trueup.last_job (kind, ending, exit_code, message, run_id, at)
+values ('report', 'failed', 4, '', '', now());
+insert into trueup.alert (key, kind, severity, title, text, count, since, raised_at, seen_at,
+                          gone_at, closed_at) values
+    ('a', 'overdue', 'critical', '', '', 1, now(), now(), now(), null, null),
+    ('b', 'held', 'warning', '', '', 1, now(), now(), now(), now(), now());
+insert into trueup.call_gate (workspace, target, closed_until)
+values ('default', 'crm', now() + interval '10 min');
+insert into trueup.token (workspace, purpose, cooldown_until)
+values ('default', 'api', now() + interval '5 min');
+insert into trueup.worker (name, host, pid, version, slots, seen_at) values
+    ('here', 'a', 1, '1', 4, now()), ('gone', 'b', 2, '1', 4, now() - interval '1 h')"""
 Figures = Mapping[tuple[str, ...], float]
 
 
@@ -131,11 +157,34 @@ def test_every_figure_is_what_the_runs_left_behind(site: Site) -> None:
     assert found["trueup_token_cooldown_seconds", "default"] == 0
     assert found["trueup_verification_products", "default"] == 6
     assert found["trueup_verification_differing_products", "default"] == 1
+    assert found["trueup_verification_unexplained_products", "default"] == 0
     assert found["trueup_jobs", "default", "sync", "waiting"] == 1
     assert sum(ours(found, "jobs").values()) == 1
     assert found["trueup_jobs_oldest_waiting_seconds", "default"] > 0
     assert (found["trueup_workers",], found["trueup_queue_up",]) == (0, 1)
     assert "trueup_daily_budget" not in {name for name, *_ in found}
+
+
+def test_what_only_bad_nights_leave_behind_is_told_too(env: Mapping[str, str]) -> None:
+    with deployed(env | {"TRUEUP_DAILY_BUDGET": "5000"}) as deployment:
+        with deployment.home.pool.connection() as connection:
+            connection.execute(BAD_NIGHTS)
+        found = scrape(deployment)
+    assert found["trueup_products_failing_often", "default"] == 1
+    assert found["trueup_products_quarantined", "default", "crm"] == 1
+    assert found["trueup_products", "default", "crm", "failed"] == 2
+    assert 3600 <= found["trueup_running_run_age_seconds", "default"] < 7200
+    assert found["trueup_last_run_state", "default", "interrupted"] == 1
+    assert ours(found, "last_job_exit_code") == {("default", "report"): 4}
+    assert ours(found, "last_job_ending") == {("default", "report", "failed"): 1}
+    assert ours(found, "alerts") == {("default", "overdue"): 1}
+    assert 500 < found["trueup_target_pause_seconds", "default", "crm"] <= 600
+    assert 200 < found["trueup_token_cooldown_seconds", "default"] <= 300
+    assert found["trueup_daily_budget", "default"] == 5000
+    assert (found["trueup_workers",], found["trueup_worker_slots",]) == (1, 4)
+    # No run has ever gone well: it counts from the making of the database on.
+    assert found["trueup_last_success_age_seconds", "default"] >= 0
+    assert ("trueup_token_age_seconds", "default") not in found
 
 
 def test_requests_are_counted_by_what_their_answers_meant(site: Site) -> None:
@@ -155,6 +204,7 @@ def test_requests_are_counted_by_what_their_answers_meant(site: Site) -> None:
     assert counted["oauth", "ok"] == 1
     assert sum(counted.values()) == site.console.sent()
     assert found["trueup_jobs_finished_24h", "default", "sync", outcome.ending or ""] == 1
+    assert ours(found, "last_job_exit_code") == {("default", "sync"): 0}
     assert ours(found, "runs_24h") == {("default", outcome.ending, "schedule"): 1}
 
 

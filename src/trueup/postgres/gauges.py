@@ -74,7 +74,7 @@ class LedgerFigures:
     last_run: LastRun | None = None
     since_success: float = 0.0
     running: float | None = None
-    last_exit: int | None = None
+    last_exits: Sequence[Row] = ()
     held: Sequence[Row] = ()
     alerts: Sequence[Row] = ()
     gates: Sequence[Row] = ()
@@ -139,7 +139,7 @@ def read_ledger(connection: Connection, asked: Asked) -> LedgerFigures:
             last_run=_last_run(first("last_run")),
             since_success=_number(first("last_success")),
             running=(first("running") or (None,))[0],
-            last_exit=(first("last_exit") or (None,))[0],
+            last_exits=rows("last_exits"),
             held=rows("held"),
             alerts=rows("alerts"),
             gates=rows("gates"),

@@ -63,9 +63,13 @@ GAUGES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
         "Time since a run over all that was due went well, or held; else since there is a schema.",
         _W,
     ),
+    "trueup_last_job_ending": (
+        "Always 1; how the last job of a kind over everything ended.",
+        ("workspace", "kind", "ending"),
+    ),
     "trueup_last_job_exit_code": (
-        "Exit code of the last job over all that was due (4: credentials or permission).",
-        _W,
+        "Exit code of the last job of a kind over everything (4: credentials or permission).",
+        ("workspace", "kind"),
     ),
     "trueup_held_changes": ("Changes that wait for a person.", _WT),
     "trueup_alerts": ("Alerts that stand, by kind.", ("workspace", "kind")),
@@ -88,6 +92,10 @@ GAUGES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "trueup_verification_products": ("Products that the last verification compared.", _W),
     "trueup_verification_differing_products": (
         "Of these, products that did not say the same everywhere.",
+        _W,
+    ),
+    "trueup_verification_unexplained_products": (
+        "Of these, products that are neither held nor failing nor refused: drift.",
         _W,
     ),
     "trueup_verification_age_seconds": ("Time since the last verification.", _W),
@@ -158,9 +166,10 @@ class Families:
         self._add_runs(name, found)
         self._add_limits(name, found)
         if found.verification is not None:
-            products, differing, age = found.verification
+            age, products, differing, unexplained = found.verification
             self.add("verification_products", products, name)
             self.add("verification_differing_products", differing, name)
+            self.add("verification_unexplained_products", unexplained, name)
             self.add("verification_age_seconds", age, name)
 
     def add_queue(self, workspaces: Iterable[str], found: QueueFigures | None) -> None:
@@ -203,7 +212,9 @@ class Families:
             self.add("runs_24h", count, name, state, trigger)
         self.add("running_run_age_seconds", found.running or 0.0, name)
         self.add("last_success_age_seconds", found.since_success, name)
-        self.add("last_job_exit_code", found.last_exit, name)
+        for kind, ending, code in found.last_exits:
+            self.add("last_job_ending", 1, name, kind, ending)
+            self.add("last_job_exit_code", code, name, kind)
         if found.last_run is not None:
             self._add_last_run(name, found.last_run)
 

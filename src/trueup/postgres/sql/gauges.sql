@@ -5,14 +5,16 @@ from trueup.product_state
 group by target, status
 
 -- name: failing_often
+-- As `trueup alert` counts: runs in which a product failed that fails now.
 select count(*)
 from (
-    select distinct offering_id from trueup.product_state where status = 'failed'
-) as failing
-where %(allowed)s < (
-    select count(distinct metadata ->> 'run_id') from public.zoho_sync_logs
-    where entity_id = failing.offering_id and entity_type = 'product' and status = 'failed'
-      and created_at > clock_timestamp() - interval '24 hours')
+    select owner from trueup.change_history
+    where status in ('rejected', 'failed', 'unknown', 'stale') and actor = ''
+      and at > %(now)s - interval '24 hours' and owner <> ''
+      and owner in (select offering_id::text from trueup.product_state where status = 'failed')
+    group by owner
+    having count(distinct run_id) > %(allowed)s
+) as often
 
 -- name: runs
 select state, trigger, count(*)
@@ -39,8 +41,8 @@ select extract(epoch from %(now)s - coalesce(
 -- name: running
 select extract(epoch from %(now)s - min(started_at))::float8 from trueup.run where state = 'running'
 
--- name: last_exit
-select exit_code from trueup.last_job
+-- name: last_exits
+select kind, ending, exit_code from trueup.last_job
 
 -- name: held
 select target, count(*) from trueup.held_change where state = 'open' group by target
@@ -74,7 +76,11 @@ from trueup.token
 where workspace = %(key)s and purpose = 'api'
 
 -- name: verification
-select products, products - agreeing, extract(epoch from %(now)s - at)::float8
+-- The third: what differs and is no trouble that is told anyway.
+select extract(epoch from %(now)s - at)::float8, products, products - agreeing,
+       greatest(0, products - agreeing - (
+           select count(distinct offering_id) from trueup.product_state
+           where status in ('held', 'failed') or (status = 'skipped' and last_error is not null)))
 from trueup.verification
 order by id desc
 limit 1
