@@ -14,8 +14,8 @@ import signal
 import subprocess
 import time as clock
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -23,13 +23,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from support.agreement import Row, a_catalogue_row, on_sale, some_rows, there, wanted
-from support.program import program, run_program
+from support.program import command, environment, run_program
 from support.site import NO_LIMITS, UNHURRIED, Console, Site
 from trueup.postgres.embedded import EmbeddedPostgres
 
 ZONE = ZoneInfo("Africa/Johannesburg")
 FIRST_DAY = date(2026, 3, 1)
 _LOOK = 0.02
+_PATIENCE = 120.0  # real seconds for something that should happen
 
 # What may go wrong in a night, each strikes some requests only: the night goes on.
 WEATHER: tuple[dict[str, Any], ...] = (
@@ -71,8 +72,8 @@ class Month:
     stack: ExitStack
     rng: random.Random = field(default_factory=lambda: random.Random(20260301))
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
-    serving: AbstractContextManager[subprocess.Popen[str]] | None = None
     process: subprocess.Popen[str] | None = None
+    starts: int = 0
     products: int = 0
 
     def __post_init__(self) -> None:
@@ -85,7 +86,7 @@ class Month:
     def live(self, interruptions: dict[int, str]) -> list[Night]:
         """Let the month pass; `interruptions` names nights in which the program ends."""
         self.start()
-        self.site.console.wait_for(self._watched, "the schedule is watched", alive=self.process)
+        self._await(self._watched, "a look at the schedule")
         today = self._now().astimezone(ZONE).date()
         found = []
         for number in range(self.nights):
@@ -108,16 +109,38 @@ class Month:
         return self.noon + timedelta(seconds=passed * 86_400 / self.seconds)
 
     def start(self) -> None:
-        """`trueup serve`, as on a fresh machine."""
-        self.serving = program("serve", "--port", "0", env=self.site.env, cwd=self.site.folder)
-        self.process = self.stack.enter_context(self.serving)
+        """`trueup serve`, as on a fresh machine; what it says goes to a file."""
+        self.starts += 1
+        log = self.stack.enter_context((self.site.folder / f"serve-{self.starts}.log").open("wb"))
+        self.process = subprocess.Popen(
+            command("serve", "--port", "0"),
+            cwd=self.site.folder,
+            env=environment(self.site.env, self.site.folder),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
+        self.stack.callback(_see_off, self.process)
 
     def stop(self) -> None:
         """As a supervisor stops it."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        out, err = self.process.communicate(timeout=60)
-        assert self.process.returncode == 0, out + err
+        assert self.process.wait(60) == 0, self._said()
+
+    def _said(self) -> str:
+        """The end of what the program said."""
+        log = self.site.folder / f"serve-{self.starts}.log"
+        return log.read_text(encoding="utf-8")[-4000:]
+
+    def _await(self, happened: Callable[[], bool], what: str) -> None:
+        until = clock.monotonic() + _PATIENCE
+        while not happened():
+            assert self.process is not None
+            assert self.process.poll() is None, f"serve ended before {what}: {self._said()}"
+            assert clock.monotonic() < until, f"{what} did not come: {self._said()}"
+            clock.sleep(_LOOK)
 
     # --- what happens by day ---------------------------------------------------------------
 
@@ -169,11 +192,9 @@ class Month:
             before = self.site.console.sent()
             self.site.console.good_weather()
             self.site.console.weather({"match": {"nth": 3}, "do": "slow", "seconds": 2})
-            self.site.console.wait_until_sent(before + 3, alive=self.process)
+            self._await(lambda: self.site.console.sent() >= before + 3, "a request")
             self._interrupt(interruption)
-        self.site.console.wait_for(
-            lambda: self._ended(night.day), f"the end of night {night.day}", alive=self.process
-        )
+        self._await(lambda: self._ended(night.day), f"the end of night {night.day}")
         night.struck = self.site.console.fired()
 
     def _ended(self, day: date) -> bool:
@@ -193,11 +214,7 @@ class Month:
 
     def _await_instant(self, instant: datetime) -> None:
         """Until the simulated clock shows an instant."""
-        while self._now() < instant:
-            assert self.process is not None
-            if self.process.poll() is not None:
-                raise AssertionError(f"serve ended: {self.process.communicate()}")
-            clock.sleep(_LOOK)
+        self._await(lambda: self._now() >= instant, f"{instant}")
 
     def _runs_of(self, day: date) -> list[dict[str, Any]]:
         """The run that ended the night's job, after those that it resumed."""
@@ -241,6 +258,12 @@ class Month:
                 " and run_id not in (select resumes from trueup.run)"
             )
         ]
+
+
+def _see_off(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.kill()
+        process.wait()
 
 
 def _local(day: date, hour: int) -> datetime:
