@@ -230,7 +230,7 @@ def test_a_resync_is_carried_out(world: World) -> None:
 def test_refused_credentials_are_503(world: World) -> None:
     """Another refresh token makes another set of credentials, which Zoho does not know."""
     home = world.deployment.home
-    world.site.fill([a_catalogue_row(2, monthly=560)])
+    world.site.fill([a_catalogue_row(2, monthly=548)])
     wrong = replace(home.settings, refresh_token="1000.invented.wrong")
     world.deployment.workspaces = {"default": wrong}
     try:
