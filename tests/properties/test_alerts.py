@@ -145,4 +145,4 @@ class Alerts(RuleBasedStateMachine):
 
 
 TestAlerts = Alerts.TestCase
-TestAlerts.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestAlerts.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

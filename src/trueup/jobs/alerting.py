@@ -13,8 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import structlog
-
+from trueup import logs
 from trueup.alerts.addresses import mark, masked
 from trueup.alerts.sending import send_to
 from trueup.alerts.webhook import ping
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 REVIEW_EVERY = 60.0  # seconds
 _GOOD = frozenset({Ending.SUCCEEDED, Ending.HELD})
 _BAD = frozenset({Ending.FAILED, Ending.PARTIAL})
-_log = structlog.get_logger("trueup.alerts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,9 @@ def review_all(deployment: Deployment) -> None:
             with _opened(deployment, deployment.settings(workspace)) as app:
                 review(deployment, app, workspace)
         except Exception as error:  # noqa: BLE001 (a workspace whose database is away, whatever it raises)
-            _log.warning("alerts_not_reviewed", workspace=workspace, error=type(error).__name__)
+            logs.logger().warning(
+                "alerts_not_reviewed", workspace=workspace, error=type(error).__name__
+            )
 
 
 def after(deployment: Deployment, job: Job, outcome: JobOutcome) -> None:
@@ -63,15 +63,17 @@ def after(deployment: Deployment, job: Job, outcome: JobOutcome) -> None:
         return
     try:
         settings = deployment.settings(asked.workspace)
+        whole, ending = not asked.terms.skus, _ending(deployment, job, outcome.ending)
         with _opened(deployment, settings) as app:
-            whole = not asked.terms.skus
             if whole:
-                _note(app, job, outcome, outcome.ending)
+                _note(app, asked.kind, outcome, ending)
             review(deployment, app, asked.workspace)
         if whole and asked.kind is JobKind.SYNC:
-            _call_switch(settings, outcome.ending)
+            _call_switch(settings, ending)
     except Exception as error:  # noqa: BLE001 (the job is done, whatever becomes of its alerts)
-        _log.warning("alerts_not_reviewed", workspace=asked.workspace, error=type(error).__name__)
+        logs.logger().warning(
+            "alerts_not_reviewed", workspace=asked.workspace, error=type(error).__name__
+        )
 
 
 def review(deployment: Deployment, app: App, workspace: str) -> Reviewed:
@@ -88,7 +90,7 @@ def review(deployment: Deployment, app: App, workspace: str) -> Reviewed:
     for word in ("raised", "changed", "recovered"):
         for key in getattr(seen, word):
             one = seen.alerts[key].condition
-            _log.info(f"alert_{word}", workspace=workspace, key=key, title=one.title)
+            logs.logger().info(f"alert_{word}", workspace=workspace, key=key, title=one.title)
     told = [_tell(app, workspace, address) for address in dict.fromkeys(settings.alerts)]
     troubles = tuple(trouble for _, trouble in told if trouble)
     return Reviewed(len(found), sum(sent for sent, _ in told), troubles)
@@ -110,28 +112,36 @@ def _tell(app: App, workspace: str, address: str) -> tuple[bool, str]:
         message = compose(workspace, told.news, standing, ZoneInfo(app.settings.timezone))
         if trouble := send_to(address, message):
             reader.failed(trouble, now)
-            _log.warning("alert_not_delivered", workspace=workspace, to=shown, error=trouble)
+            logs.logger().warning(
+                "alert_not_delivered", workspace=workspace, to=shown, error=trouble
+            )
             return False, f"{shown}: {trouble}"
         reader.delivered(told.told, now)
         return True, ""
 
 
-def _note(app: App, job: Job, outcome: JobOutcome, ending: Ending) -> None:
+def _ending(deployment: Deployment, job: Job, ending: Ending) -> Ending:
+    """What a person cut short is cancelled, whatever state its run was left in."""
+    known = deployment.queue.get(job.job_id) if ending in _BAD else None
+    return Ending.CANCELLED if known and known.cancelled_by else ending
+
+
+def _note(app: App, kind: JobKind, outcome: JobOutcome, ending: Ending) -> None:
     with open_book(app.pool) as book:
         if ending is Ending.CANCELLED:
-            book.note_cancelled(outcome.run_id, job.cancelled_by or "a person")
+            book.note_cancelled(outcome.run_id)
             return
         exit_code = int(outcome.report.get("exit_code", 1))
         now = app.clock.now()
         ended = Ended(ending, now, outcome.message, outcome.run_id, exit_code)
-        book.note(job.request.kind, ended)
+        book.note(kind, ended)
 
 
 def _call_switch(settings: Settings, ending: Ending) -> None:
     if settings.ping_url and ending in _GOOD | _BAD:
         trouble = ping(settings.ping_url, failed=ending in _BAD)
         if trouble:
-            _log.warning("switch_not_called", to=masked(settings.ping_url), error=trouble)
+            logs.logger().warning("switch_not_called", to=masked(settings.ping_url), error=trouble)
 
 
 def _limits(settings: Settings) -> AlertLimits:

@@ -33,8 +33,13 @@ KINDS: dict[JobKind, Work] = {
 
 def carry_out(deployment: Deployment, job: Job, brake: Brake) -> JobOutcome:
     """Do what a job asks for until it is done or the brake is pulled; trouble is an outcome."""
-    with Journal(job) as journal:
-        outcome = journal.ended(_carried_out(deployment, job, brake, journal))
+    try:
+        with Journal(job) as journal:
+            outcome = journal.ended(_carried_out(deployment, job, brake, journal))
+    except Exception as crash:
+        said = f"it crashed ({type(crash).__name__}); the worker's log says where"
+        after(deployment, job, JobOutcome(Ending.FAILED, message=said))
+        raise
     after(deployment, job, outcome)
     return outcome
 

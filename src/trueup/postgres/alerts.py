@@ -42,9 +42,9 @@ class Book:
         }
         self.connection.execute(_SQL["note_job"], given)
 
-    def note_cancelled(self, run_id: str, by: str) -> None:
+    def note_cancelled(self, run_id: str) -> None:
         """A run that a person stopped says nothing about how things are."""
-        self.connection.execute(_SQL["note_cancelled"], {"run_id": run_id, "by": by})
+        self.connection.execute(_SQL["note_cancelled"], {"run_id": run_id})
 
     def known(self) -> dict[str, Alert]:
         """What is remembered, by key: what stands first, then what ended last."""
@@ -101,7 +101,6 @@ def open_reader(
     """An address by its mark, until the end of the block; None while somebody else sends there."""
     with pool.connection() as connection:
         connection.execute(_SQL["meet"], {"address": address, "shown": shown, "now": now})
-        connection.commit()
         with connection.transaction():
             row = connection.execute(_SQL["claim"], {"address": address}).fetchone()
             if row is None:

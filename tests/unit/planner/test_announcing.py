@@ -118,6 +118,17 @@ def test_what_comes_back_soon_is_said_and_then_only_over_when_it_stays_away() ->
     assert story.alerts["run"].gone_at == at(130)
 
 
+def test_what_is_away_for_a_moment_does_not_get_worse() -> None:
+    story = Story()
+    story.look(0, HELD)
+    story.look(15)
+    assert story.look(26, HELD) == ["raised held"]
+    assert story.look(27, replace(HELD, count=9)) == []  # it is left in peace
+    assert story.look(30) == []
+    assert story.look(40) == []
+    assert story.look(60) == ["recovered held"]
+
+
 def test_what_comes_back_late_is_steady_again() -> None:
     story = Story()
     story.look(0, RUN)

@@ -10,7 +10,7 @@ set ending = excluded.ending, exit_code = excluded.exit_code, message = excluded
     run_id = excluded.run_id, at = excluded.at
 
 -- name: note_cancelled
-update trueup.run set cancelled_by = %(by)s where run_id = %(run_id)s and cancelled_by = ''
+update trueup.run set cancelled_by = 'a person' where run_id = %(run_id)s and cancelled_by = ''
 
 -- name: known
 select key, kind, severity, title, text, count, since, raised_at, seen_at, gone_at, closed_at,
@@ -74,9 +74,11 @@ where alert_told.episode = alert.episode
 group by key
 
 -- name: last_run
+-- What a person cut short says nothing; it may have ended well all the same.
 select state, finished_at, coalesce(error, ''), run_id
 from trueup.run
-where state in ('succeeded', 'partial', 'failed', 'held') and cancelled_by = ''
+where state in ('succeeded', 'partial', 'failed', 'held')
+  and (cancelled_by = '' or state in ('succeeded', 'held'))
   and trigger = any(%(triggers)s::text[])
 order by started_at desc
 limit 1
