@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,7 +38,7 @@ class Variables:
         """A blank variable gives nothing."""
         name = f"{option.env}{self.suffix}"
         given = self.environment.get(name, "") if option.env else ""
-        return (parsed(option, given, name), name) if given.strip() else None
+        return (_parsed(option, given, lambda: name), name) if given.strip() else None
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ class Written:
         """What is written under the option's key."""
         if option.key not in self.values:
             return None
-        return parsed(option, self.values[option.key], self.place(option.key)), self.name
+        place = partial(self.place, option.key)
+        return _parsed(option, self.values[option.key], place), self.name
 
     @cached_property
     def values(self) -> Mapping[str, Any]:
@@ -139,13 +140,13 @@ class Written:
         return found
 
 
-def parsed(option: Option, value: Any, place: str) -> Any:
-    """The value as the program uses it; raises `UsageError` saying what is expected."""
+def _parsed(option: Option, value: Any, place: Callable[[], str]) -> Any:
+    """The value as the program uses it; raises `UsageError` saying what is expected, and where."""
     try:
         return option.parse(value)
     except ValueError as error:
         shown = "" if option.secret else f" {value!r}"
-        raise UsageError(f"{place}: expected {error}, not{shown or ' this'}") from None
+        raise UsageError(f"{place()}: expected {error}, not{shown or ' this'}") from None
 
 
 def _flatten(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
