@@ -28,6 +28,8 @@ _SECRET_NAME: Final = re.compile(
 )
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _FIRST: Final = ("timestamp", "level", "event")
+_FAMILIAR: Final = frozenset({"job", "job_id", "run_id"})
+_BEGINS_OR_ENDS: Final = ("job_", "run_")
 _COLOURS: Final = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "31;1"}
 
 
@@ -184,7 +186,11 @@ def as_json(event: Event) -> str:
 
 
 class Aligned:
-    """A short line for people: the time in UTC, what happened, then what is known about it."""
+    """A short line for people: the time in UTC, what happened, then what is known about it.
+
+    Which job and run it belongs to is said where they begin and end, a workspace where there are
+    several, and counts where they are not zero.
+    """
 
     def __init__(self, *, colours: bool) -> None:
         self._colours = colours
@@ -194,10 +200,14 @@ class Aligned:
         level, name = str(facts.pop("level", "")), _shown(facts.pop("event", ""))
         time = str(facts.pop("timestamp", ""))[11:19]
         trace = facts.pop("exception", None)
+        known = _FAMILIAR if name.startswith(_BEGINS_OR_ENDS) else frozenset()
         pairs = (
             f"{self._paint('2', _one_line(key) + '=')}{_shown(value)}"
             for key, value in facts.items()
             if value is not None
+            and (key not in _FAMILIAR or key in known)
+            and (key, value) != ("workspace", "default")
+            and (key != "status" or name != f"change_{value}")
         )
         head = self._paint(_COLOURS.get(level, "0"), f"{level:<7}")
         line = " ".join([self._paint("2", time), head, f"{name:<18}", *pairs]).rstrip()
@@ -210,6 +220,8 @@ class Aligned:
 def _shown(value: Any) -> str:
     if isinstance(value, str):
         return _one_line(value)
+    if isinstance(value, Mapping):
+        value = {key: one for key, one in value.items() if one != 0}
     return _one_line(json.dumps(value, ensure_ascii=False, default=str))
 
 

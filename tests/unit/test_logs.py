@@ -114,6 +114,19 @@ def test_where_nobody_looks_it_is_json_and_on_a_terminal_it_is_short() -> None:
     assert line.count("\n") == 1
 
 
+def test_a_person_is_not_told_the_same_thing_in_every_line() -> None:
+    out = io.StringIO()
+    logs.set_up(verbose=True, stream=out, log_format="text")
+    log = structlog.get_logger().bind(workspace="default", job="sync", job_id=1, run_id="r-1")
+    log.info("run_finished", summary={"failed": 0, "held": 1})
+    log.info("change_applied", sku="FIB-1", gone=None)
+    log.bind(workspace="acme").info("planned")
+    first, second, third = (line[17:].rstrip() for line in out.getvalue().splitlines())
+    assert first == 'run_finished       job=sync job_id=1 run_id=r-1 summary={"held": 1}'
+    assert second == "change_applied     sku=FIB-1"
+    assert third == "planned            workspace=acme"
+
+
 @pytest.mark.parametrize(("word", "start"), [("json", "{"), ("text", "")])
 def test_the_form_can_be_chosen(word: logs.LogFormat, start: str) -> None:
     out = Terminal() if word == "json" else io.StringIO()

@@ -78,9 +78,10 @@ where workspace = %(key)s and purpose = 'api'
 -- name: verification
 -- The third: what differs and is no trouble that is told anyway.
 select extract(epoch from %(now)s - at)::float8, products, products - agreeing,
-       greatest(0, products - agreeing - (
+       case when products > agreeing then greatest(0, products - agreeing - (
            select count(distinct offering_id) from trueup.product_state
            where status in ('held', 'failed') or (status = 'skipped' and last_error is not null)))
+       else 0 end
 from trueup.verification
 order by id desc
 limit 1
