@@ -111,7 +111,7 @@ class HandClock(SystemClock):
 
 @dataclass
 class Place:
-    """A deployment of one workspace, and whoever is told."""
+    """A deployment of one workspace, on a clock that a test moves."""
 
     deployment: Deployment
     clock: HandClock
