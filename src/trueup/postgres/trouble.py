@@ -8,13 +8,15 @@ from psycopg import errors
 from trueup.domain.errors import DatabaseUnavailableError
 from trueup.postgres.pool import explain_database_error
 
-# Said with the connection still there: the server is about to restart, or must be spared for now.
 _PASSING = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    # Said with the connection still there.
     errors.DeadlockDetected,
     errors.SerializationFailure,
     errors.ReadOnlySqlTransaction,  # a standby that is about to take over
 )
-_LASTING = (errors.InsufficientResources, errors.ProgramLimitExceeded)
+_LASTING = (errors.DiskFull, errors.ConfigurationLimitExceeded)  # a person must see to it
 
 
 def database_trouble(error: BaseException) -> DatabaseUnavailableError | None:
@@ -24,8 +26,6 @@ def database_trouble(error: BaseException) -> DatabaseUnavailableError | None:
     """
     if isinstance(error, DatabaseUnavailableError):
         return error
-    if isinstance(error, _LASTING) and not isinstance(error, errors.TooManyConnections):
-        return None
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | _PASSING):
+    if isinstance(error, _PASSING) and not isinstance(error, _LASTING):
         return explain_database_error(error)
     return None
