@@ -26,7 +26,11 @@ _LONGEST_SKU = 200
 _LONGEST_REASON = 200
 _MOST_NAMED = 10
 
-Sku = Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_SKU)]
+# Postgres keeps no NUL in a text; and a SKU is more than blanks.
+_TEXT = r"^[^\x00]*$"
+_MORE_THAN_BLANKS = r"^[^\x00]*[^\x00\s][^\x00]*$"
+
+Sku = Annotated[str, msgspec.Meta(max_length=_LONGEST_SKU, pattern=_MORE_THAN_BLANKS)]
 Named = Literal["crm", "billing"]
 
 
@@ -35,7 +39,7 @@ class ResyncOrder(msgspec.Struct, forbid_unknown_fields=True):
 
     skus: Annotated[list[Sku], msgspec.Meta(min_length=1, max_length=_MOST_SKUS)]
     targets: Annotated[list[Named], msgspec.Meta(min_length=1, max_length=2)] | None = None
-    reason: Annotated[str, msgspec.Meta(max_length=_LONGEST_REASON)] = ""
+    reason: Annotated[str, msgspec.Meta(max_length=_LONGEST_REASON, pattern=_TEXT)] = ""
     workspace: str | None = None
 
 
@@ -48,7 +52,7 @@ _BODY: dict[str, Any] = {
             "type": "array",
             "minItems": 1,
             "maxItems": _MOST_SKUS,
-            "items": {"type": "string", "minLength": 1, "maxLength": _LONGEST_SKU},
+            "items": {"type": "string", "maxLength": _LONGEST_SKU, "pattern": _MORE_THAN_BLANKS},
         },
         "targets": {
             "type": "array",
@@ -57,7 +61,7 @@ _BODY: dict[str, Any] = {
             "items": {"type": "string", "enum": [target.value for target in TargetName]},
             "description": "Without it, both.",
         },
-        "reason": {"type": "string", "maxLength": _LONGEST_REASON},
+        "reason": {"type": "string", "maxLength": _LONGEST_REASON, "pattern": _TEXT},
         "workspace": {"type": "string", "description": "Needed where there are several."},
     },
     "example": {"skus": ["FIB-100"], "reason": "new price"},
@@ -128,8 +132,6 @@ def _ask(parts: Parts, workspace: str, order: ResyncOrder) -> tuple[Job, tuple[s
 def _known(parts: Parts, workspace: str, given: list[str]) -> tuple[str, ...]:
     """The SKUs without repetition; raises the `Refusal` 404 that names those nobody knows."""
     skus = tuple(dict.fromkeys(sku.strip() for sku in given))
-    if "" in skus or any("\0" in sku for sku in skus):
-        raise Refusal(HTTPStatus.BAD_REQUEST, "skus: one of them is none", "nothing was started")
     with parts.deployment.open(parts.deployment.settings(workspace)) as app:
         found = app.catalogue.offering_ids(skus)
     unknown = [sku for sku in skus if not found.get(sku)]
