@@ -118,7 +118,7 @@ SERVING: tuple[Option, ...] = (
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         values.host,
         "",
-        "collector for traces and metrics over OTLP (needs the extra `otel`)",
+        "collector for traces, over OTLP and HTTP (needs the extra `otel`)",
     ),
     Option(
         "simulated_clock",
