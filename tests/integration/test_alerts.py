@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,8 +16,10 @@ import pytest
 
 from support.program import run_cli
 from support.receivers import Inbox, http_receiver
+from trueup.cli.told import told
 from trueup.clock import SystemClock
 from trueup.deployment import Deployment, open_deployment
+from trueup.domain.errors import CredentialsError
 from trueup.domain.jobs import (
     Ending,
     Job,
@@ -28,12 +30,17 @@ from trueup.domain.jobs import (
     Priority,
     Terms,
 )
-from trueup.domain.runs import Trigger
+from trueup.domain.plan import Plan
+from trueup.domain.runs import Run, RunState, Trigger
 from trueup.jobs.alerting import Reviewed, after, review, review_all
+from trueup.jobs.carrying import KINDS, carry_out
+from trueup.reconcile.applying import Brake
+from trueup.reconcile.running import Report
 from trueup.settings import load
 
 T0 = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PAGE = Path(__file__).parents[2] / "docs" / "json.md"
+AWAY = "postgresql://nobody@127.0.0.1:9/nothing"
 OFFERING = "abc00000-0000-4000-8000-000000000001"
 
 # What is wrong by its key, and how it becomes so and is mended. Times go by T0.
@@ -260,13 +267,13 @@ def _die(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_trouble_with_alerts_changes_nothing_about_the_job(database_url: str) -> None:
-    """Whatever it is: an unknown workspace, a database that is away."""
+def test_trouble_with_alerts_changes_nothing_about_the_job(database_url: str, inbox: Inbox) -> None:
+    """Whatever it is: an unknown workspace, a database that is away. The switch hears of it."""
     with a_place(database_url) as place:
         after(place.deployment, a_job(workspace="nobody"), JobOutcome(Ending.FAILED))
-    away = "postgresql://nobody@127.0.0.1:9/nothing"
-    with a_place(away) as place:
+    with a_place(AWAY, TRUEUP_PING_URL=f"{inbox.address}/ping/abc") as place:
         after(place.deployment, a_job(), JobOutcome(Ending.FAILED))
+    assert inbox.pings == ["/ping/abc/fail"]
 
 
 def test_a_workspace_whose_database_is_away_keeps_no_other_from_being_looked_at(
@@ -274,7 +281,7 @@ def test_a_workspace_whose_database_is_away_keeps_no_other_from_being_looked_at(
 ) -> None:
     with a_place(database_url, inbox.address) as place:
         home = place.deployment.home.settings
-        away = replace(home, database_url="postgresql://nobody@127.0.0.1:9/nothing")
+        away = replace(home, database_url=AWAY)
         both = Deployment(place.deployment.home, {"away": away, "default": home})
         place.sql(TROUBLES["held"][0])
         review_all(both)
@@ -296,6 +303,51 @@ def test_the_switch_hears_of_every_night(database_url: str, inbox: Inbox) -> Non
             after(place.deployment, a_job(kind=JobKind.PRUNE), JobOutcome(ending))
             after(place.deployment, a_job(terms=Terms(skus=("S",))), JobOutcome(ending))
             assert inbox.pings == called
+
+
+def test_a_job_that_crashed_is_told_and_one_that_a_person_stopped_is_not(
+    database_url: str, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By where a worker meets both: the state of a stopped run is partial, or failed."""
+
+    def failing(*_: object) -> JobOutcome:
+        return JobOutcome(Ending.PARTIAL, "run-1", "cancelled by Ann")
+
+    def crashing(*_: object) -> JobOutcome:
+        raise ZeroDivisionError
+
+    with a_place(database_url, inbox.address) as place:
+        queue = place.deployment.queue
+        for work in (failing, crashing):
+            asked = queue.ask(a_job().request)
+            assert asked is not None
+            job = queue.claim(asked.job_id, "a worker")
+            assert job is not None
+            monkeypatch.setitem(KINDS, JobKind.SYNC, work)
+            with suppress(ZeroDivisionError):
+                if work is failing:
+                    queue.cancel(job.job_id, "Ann")
+                carry_out(place.deployment, job, Brake())
+            queue.finish(job, JobOutcome(Ending.FAILED))
+    [told] = inbox.documents
+    assert "it crashed (ZeroDivisionError)" in told["body"]
+
+
+def test_a_run_by_a_timer_is_told_as_that_of_a_worker(
+    database_url: str, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, also when it could not begin; nothing of one over some products, or of no run."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("TRUEUP_ALERTS", inbox.address)
+    failed = Run("cli-1", Trigger.CLI, RunState.FAILED, T0, T0, error="the catalogue is empty")
+    busy = replace(failed, state=RunState.ALREADY_RUNNING)
+    for whole, run in ((False, failed), (True, busy), (True, failed), (True, failed)):
+        with told(whole=whole) as note:
+            note(Report(run, Plan()))
+    with pytest.raises(CredentialsError), told(whole=True):
+        raise CredentialsError("not set: ZOHO_ORG_ID")
+    assert [keys(one) for one in inbox.documents] == [{"run": "raised"}, {"run": "worse"}]
+    assert "not set: ZOHO_ORG_ID" in inbox.documents[1]["body"]
 
 
 def test_the_list_says_what_stands_and_what_is_over_and_json_names_its_keys(

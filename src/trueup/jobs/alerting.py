@@ -7,8 +7,8 @@ overdue is noticed when nothing runs at all. Trouble with alerts changes nothing
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -50,30 +50,49 @@ def review_all(deployment: Deployment) -> None:
         try:
             with _opened(deployment, deployment.settings(workspace)) as app:
                 review(deployment, app, workspace)
-        except Exception as error:  # noqa: BLE001 (a workspace whose database is away, whatever it raises)
-            logs.logger().warning(
-                "alerts_not_reviewed", workspace=workspace, error=type(error).__name__
-            )
+        except Exception as error:  # noqa: BLE001 (its database is away, or whatever it is)
+            _say_unreviewed(workspace, error)
 
 
 def after(deployment: Deployment, job: Job, outcome: JobOutcome) -> None:
-    """A job came to an end: note it, call the dead-man's switch, and review. Raises nothing."""
+    """An attempt at a job came to its end. Raises nothing."""
     asked = job.request
     if outcome.ending is None or asked.terms.dry_run:
         return
+    ended = None
+    if not asked.terms.skus:
+        exit_code = int(outcome.report.get("exit_code", 1))
+        now = deployment.clock.now()
+        ended = Ended(outcome.ending, now, outcome.message, outcome.run_id, exit_code)
+        ended = _cancelled(deployment, job, ended)
+    note(deployment, asked.workspace, asked.kind, ended)
+
+
+def note(deployment: Deployment, workspace: str, kind: JobKind, ended: Ended | None = None) -> None:
+    """Note how a job or a run over everything ended, call the dead-man's switch, and review.
+
+    Raises nothing: the work is done, whatever becomes of its alerts.
+    """
     try:
-        settings = deployment.settings(asked.workspace)
-        whole, ending = not asked.terms.skus, _ending(deployment, job, outcome.ending)
+        settings = deployment.settings(workspace)
+        if ended is not None and kind is JobKind.SYNC:
+            _call_switch(settings, ended.ending)
         with _opened(deployment, settings) as app:
-            if whole:
-                _note(app, asked.kind, outcome, ending)
-            review(deployment, app, asked.workspace)
-        if whole and asked.kind is JobKind.SYNC:
-            _call_switch(settings, ending)
-    except Exception as error:  # noqa: BLE001 (the job is done, whatever becomes of its alerts)
-        logs.logger().warning(
-            "alerts_not_reviewed", workspace=asked.workspace, error=type(error).__name__
-        )
+            if ended is not None:
+                with open_book(app.pool) as book:
+                    book.note(kind, ended)
+            review(deployment, app, workspace)
+    except Exception as error:  # noqa: BLE001 (whatever it is, the caller's work is done)
+        _say_unreviewed(workspace, error)
+
+
+def _cancelled(deployment: Deployment, job: Job, ended: Ended) -> Ended:
+    """What a person cut short is cancelled, whatever state its run was left in."""
+    known = None
+    if ended.ending in _BAD:
+        with suppress(Exception):  # without the queue it is told as it looks
+            known = deployment.queue.get(job.job_id)
+    return replace(ended, ending=Ending.CANCELLED) if known and known.cancelled_by else ended
 
 
 def review(deployment: Deployment, app: App, workspace: str) -> Reviewed:
@@ -120,28 +139,16 @@ def _tell(app: App, workspace: str, address: str) -> tuple[bool, str]:
         return True, ""
 
 
-def _ending(deployment: Deployment, job: Job, ending: Ending) -> Ending:
-    """What a person cut short is cancelled, whatever state its run was left in."""
-    known = deployment.queue.get(job.job_id) if ending in _BAD else None
-    return Ending.CANCELLED if known and known.cancelled_by else ending
-
-
-def _note(app: App, kind: JobKind, outcome: JobOutcome, ending: Ending) -> None:
-    with open_book(app.pool) as book:
-        if ending is Ending.CANCELLED:
-            book.note_cancelled(outcome.run_id)
-            return
-        exit_code = int(outcome.report.get("exit_code", 1))
-        now = app.clock.now()
-        ended = Ended(ending, now, outcome.message, outcome.run_id, exit_code)
-        book.note(kind, ended)
-
-
 def _call_switch(settings: Settings, ending: Ending) -> None:
     if settings.ping_url and ending in _GOOD | _BAD:
         trouble = ping(settings.ping_url, failed=ending in _BAD)
         if trouble:
             logs.logger().warning("switch_not_called", to=masked(settings.ping_url), error=trouble)
+
+
+def _say_unreviewed(workspace: str, error: Exception) -> None:
+    error_name = type(error).__name__
+    logs.logger().warning("alerts_not_reviewed", workspace=workspace, error=error_name)
 
 
 def _limits(settings: Settings) -> AlertLimits:

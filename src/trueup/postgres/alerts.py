@@ -18,7 +18,7 @@ from psycopg_pool import ConnectionPool
 
 from trueup.domain.alert_facts import Ended
 from trueup.domain.alerts import Alert, Condition, Kind, Severity, Told
-from trueup.domain.jobs import JobKind
+from trueup.domain.jobs import Ending, JobKind
 from trueup.postgres.queries import load_queries
 
 _SQL: Final[Mapping[str, sql.SQL]] = load_queries("alerts")
@@ -31,7 +31,10 @@ class Book:
     connection: Connection[Any]
 
     def note(self, kind: JobKind, ended: Ended) -> None:
-        """How a job over everything ended."""
+        """How a job over everything ended; one that a person cut short says nothing."""
+        if ended.ending is Ending.CANCELLED:
+            self.connection.execute(_SQL["note_cancelled"], {"run_id": ended.run_id})
+            return
         given = {
             "kind": kind.value,
             "ending": ended.ending.value,
@@ -41,10 +44,6 @@ class Book:
             "at": ended.at,
         }
         self.connection.execute(_SQL["note_job"], given)
-
-    def note_cancelled(self, run_id: str) -> None:
-        """A run that a person stopped says nothing about how things are."""
-        self.connection.execute(_SQL["note_cancelled"], {"run_id": run_id})
 
     def known(self) -> dict[str, Alert]:
         """What is remembered, by key: what stands first, then what ended last."""

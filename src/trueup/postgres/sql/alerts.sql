@@ -133,10 +133,11 @@ order by runs desc, sku
 limit 1000
 
 -- name: verified
--- What differs and is no trouble that is told anyway.
-select at, products, greatest(0, products - agreeing - (
+-- What differs and is no trouble that is told anyway; those are counted only where it matters.
+select at, products, case when agreeing < products then greatest(0, products - agreeing - (
     select count(distinct offering_id) from trueup.product_state
-    where status in ('held', 'failed') or (status = 'skipped' and last_error is not null)))::integer
+    where status in ('held', 'failed') or (status = 'skipped' and last_error is not null)
+))::integer else 0 end
 from trueup.verification
 order by id desc
 limit 1
@@ -153,7 +154,7 @@ select count(*) filter (where state = 'waiting' or seen_at < clock_timestamp() -
        coalesce(bool_or(
            state = 'running' and seen_at >= clock_timestamp() - interval '5 min'), false)
 from trueup.job
-where workspace = %(workspace)s
+where workspace = %(workspace)s and state <> 'done'
   and (state = 'running' or (state = 'waiting' and coalesce(not_before <= clock_timestamp(), true)))
 
 -- name: workers
