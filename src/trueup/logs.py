@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -141,14 +142,19 @@ def set_up(
     log_format: LogFormat = "auto",
     secrets: Iterable[str] = (),
 ) -> None:
-    """Configure logging once, at the edge. Without `verbose` only warnings and worse are shown."""
+    """Configure logging once, at the edge. Without `verbose` only warnings and worse are shown.
+
+    Colours are for terminals, and not for who sets NO_COLOR.
+    """
     import structlog
 
     hide(secrets)
     out = stream or sys.stderr
     on_terminal = out.isatty()
     people = log_format == "text" or (log_format == "auto" and on_terminal)
-    render: Callable[[Event], str] = Aligned(colours=on_terminal) if people else as_json
+    render: Callable[[Event], str] = (
+        Aligned(colours=on_terminal and not os.environ.get("NO_COLOR")) if people else as_json
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

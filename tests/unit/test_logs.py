@@ -102,7 +102,10 @@ def test_a_secret_that_is_a_word_of_ours_or_lies_between_two_is_cut_out_too() ->
     assert f'"number": "{MASK}"' in out.getvalue()
 
 
-def test_where_nobody_looks_it_is_json_and_on_a_terminal_it_is_short() -> None:
+def test_where_nobody_looks_it_is_json_and_on_a_terminal_it_is_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
     people, machine = Terminal(), io.StringIO()
     for out in (people, machine):
         logs.set_up(verbose=True, stream=out)
@@ -112,6 +115,10 @@ def test_where_nobody_looks_it_is_json_and_on_a_terminal_it_is_short() -> None:
     assert "\x1b[32minfo" in line
     assert "change_applied     \x1b[2msku=\x1b[0mFIB-1 \x1b[2mms=\x1b[0m12" in line
     assert line.count("\n") == 1
+    monkeypatch.setenv("NO_COLOR", "1")
+    logs.set_up(verbose=True, stream=(plain := Terminal()))
+    structlog.get_logger().info("change_applied", sku="FIB-1")
+    assert plain.getvalue()[9:] == "info    change_applied     sku=FIB-1\n"
 
 
 def test_a_person_is_not_told_the_same_thing_in_every_line() -> None:
