@@ -32,7 +32,7 @@ FIRST_DAY = date(2026, 3, 1)
 _LOOK = 0.02
 _PATIENCE = 120.0  # real seconds for something that should happen
 
-# What may go wrong in a night, each strikes some requests only: the night goes on.
+# What may go wrong in a night. A refusal is not among it: that product waits for a person.
 WEATHER: tuple[dict[str, Any], ...] = (
     {"match": {"every": 3, "times": 2}, "do": "server_error"},
     {"match": {"service": "billing", "method": "POST", "nth": 1}, "do": "reset_after"},
@@ -40,7 +40,7 @@ WEATHER: tuple[dict[str, Any], ...] = (
     {"match": {"nth": 3}, "do": "expire_token"},
     {"match": {"service": "billing", "nth": 2}, "do": "error_html"},
     {"match": {"service": "crm", "nth": 2}, "do": "html_200"},
-    {"match": {"service": "billing", "method": "PUT", "nth": 1}, "do": "refuse"},
+    {"match": {"service": "billing", "method": "PUT", "nth": 1}, "do": "throttle"},
 )
 
 
@@ -149,7 +149,7 @@ class Month:
         night.edits = self._edit()
         if number % 3 == 2:
             night.by_hand = self._tamper()
-        if number % 2 == 1:
+        if number % 2 == 1 and number < self.nights - 1:
             rule = WEATHER[(number // 2) % len(WEATHER)]
             night.weather = str(rule["do"])
             self.site.console.weather(rule)
