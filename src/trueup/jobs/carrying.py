@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from trueup.domain.errors import TrueupError
 from trueup.domain.jobs import Ending, Job, JobKind, JobOutcome, Priority
 from trueup.jobs.alerting import after
-from trueup.jobs.interrupted import interrupted
+from trueup.jobs.interrupted import interrupted, or_cancelled
 from trueup.jobs.journal import Journal
 from trueup.jobs.pruning import remove_what_is_old
 from trueup.jobs.reporting import report
@@ -35,7 +35,8 @@ def carry_out(deployment: Deployment, job: Job, brake: Brake) -> JobOutcome:
     """Do what a job asks for until it is done or the brake is pulled; trouble is an outcome."""
     try:
         with Journal(job) as journal:
-            outcome = journal.ended(_carried_out(deployment, job, brake, journal))
+            outcome = _carried_out(deployment, job, brake, journal)
+            outcome = journal.ended(or_cancelled(deployment.queue, job, outcome))
     except Exception as crash:
         said = f"it crashed ({type(crash).__name__}); the worker's log says where"
         after(deployment, job, JobOutcome(Ending.FAILED, message=said))

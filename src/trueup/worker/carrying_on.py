@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import structlog
@@ -21,7 +21,6 @@ from trueup.reconcile.applying import Brake
 from trueup.worker.pauses import growing
 
 _WRITING = 30.0  # seconds in which the end of a job can be written down, or somebody repeats it
-_CUT_SHORT = (None, Ending.PARTIAL, Ending.FAILED)
 
 Attempt = Callable[[Job, Brake], JobOutcome]
 
@@ -102,10 +101,7 @@ class Hands:
                 "job_lost", message="its worker was taken for dead; another goes on with it"
             )
             return
-        if beside.cancelled and outcome.ending in _CUT_SHORT:
-            outcome = replace(outcome, ending=Ending.CANCELLED, message=brake.reason)
-            log.info("job_cancelled", message=outcome.message)
-        elif outcome.ending is None:
+        if outcome.ending is None:
             log.info("job_handed_back", message=outcome.message, wait=outcome.wait)
         self._write_down(job, outcome, log)
 
@@ -137,7 +133,7 @@ class _Beside:
     """The thread beside a job: says that it is alive, and pulls its brake when told to."""
 
     def __init__(self, queue: Queue, job: Job, brake: Brake, every: float) -> None:
-        self.lost = self.cancelled = False
+        self.lost = False
         self._queue, self._job, self._brake, self._every = queue, job, brake, every
         self._over = threading.Event()
         self._thread = threading.Thread(
@@ -171,8 +167,6 @@ class _Beside:
                 known = self._queue.get(self._job.job_id)
                 by = known.cancelled_by if known else "somebody"
                 self._brake.pull(f"cancelled by {by}")
-                # Who pulled it first decides why the run ends.
-                self.cancelled = self._brake.reason == f"cancelled by {by}"
             case Word.GIVE_WAY:
                 self._brake.pull("it gives way to a person's job", hand_over=True)
             case Word.LOST:

@@ -125,7 +125,8 @@ class Engine:
             if self._loop.time() - begun > _LONGEST_PAUSE:
                 pause, troubled = 0.0, False
             if not troubled:
-                self._log.warning("engine_interrupted", error=str(trouble or "it ended by itself"))
+                said = str((trouble and trouble.__cause__) or trouble or "it ended by itself")
+                self._log.warning("engine_interrupted", error=said.strip())
                 troubled = True
             pause = min(_LONGEST_PAUSE, pause * 2 or 0.25)
             with contextlib.suppress(TimeoutError):

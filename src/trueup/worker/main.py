@@ -20,8 +20,10 @@ import structlog
 
 from trueup.bootstrap import App
 from trueup.deployment import Deployment
+from trueup.domain.errors import TrueupError
 from trueup.jobs.carrying import carry_out
 from trueup.postgres.dispatch import Dispatch
+from trueup.postgres.embedded import ensure_running
 from trueup.postgres.engine_rooms import engine_state, install_engine, require_engine
 from trueup.postgres.migrate import upgrade
 from trueup.postgres.trouble import database_trouble
@@ -152,8 +154,17 @@ class Worker:
 
     def _beat(self) -> None:
         while not self._beating.wait(_BEAT_SECONDS):
-            with suppress(Exception):  # who is not heard of is not alive; the dispatcher says why
+            try:
                 self._roster.beat(self.name, self._slots)
+            except Exception as error:  # noqa: BLE001 (the dispatcher says what is wrong)
+                self._revive(error)
+
+    def _revive(self, error: Exception) -> None:
+        """Bring the embedded server back: nobody else looks after it."""
+        settings = self._deployment.home.settings
+        if not settings.database_url and database_trouble(error) is not None:
+            with suppress(TrueupError):
+                ensure_running(settings.data_dir)
 
     def __enter__(self) -> Self:
         self.start()

@@ -13,6 +13,7 @@ import pytest
 from support.crew import a_request
 from support.memory_queue import MemoryQueue
 from trueup.domain.jobs import Ending, Job, JobOutcome, JobState, Priority
+from trueup.jobs.interrupted import or_cancelled
 from trueup.reconcile.applying import Brake
 from trueup.worker.carrying_on import Hands
 
@@ -56,13 +57,20 @@ def test_a_job_that_is_not_to_be_had_is_left_alone() -> None:
     assert not hands.carry(asked(queue).job_id)
 
 
-def test_a_cancel_is_heard_and_is_how_it_ended() -> None:
+def test_a_cancel_is_heard() -> None:
     queue = MemoryQueue()
     hands, job = Hands(queue, "w1", until_braked, SOON), asked(queue)
     with carrying(hands, job):
         queue.cancel(job.job_id, "Ann Example")
     ended = queue.jobs[job.job_id]
-    assert (ended.ending, ended.message) == (Ending.CANCELLED, "cancelled by Ann Example")
+    assert (ended.ending, ended.message) == (Ending.PARTIAL, "cancelled by Ann Example")
+    assert or_cancelled(queue, job, until_braked(job, pulled())).ending is Ending.CANCELLED
+
+
+def pulled() -> Brake:
+    brake = Brake()
+    brake.pull("a person")
+    return brake
 
 
 def test_a_cancel_that_comes_too_late_is_not_how_it_ended() -> None:
@@ -78,6 +86,7 @@ def test_a_cancel_that_comes_too_late_is_not_how_it_ended() -> None:
         queue.cancel(job.job_id, "Ann Example")
         told.set()
     assert queue.jobs[job.job_id].ending is Ending.SUCCEEDED
+    assert or_cancelled(queue, job, DONE) is DONE
 
 
 def test_it_gives_way_to_a_person() -> None:
