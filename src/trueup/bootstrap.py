@@ -31,7 +31,7 @@ from trueup.settings import Settings
 from trueup.settings.options import OPTIONS
 from trueup.settings.rules import catalogue_rules, guard_limits, price_changes, run_limits
 from trueup.settings.secret_key import secret_key
-from trueup.settings.workspaces import DEFAULT_WORKSPACE, inherits, suffix
+from trueup.settings.workspaces import DEFAULT_WORKSPACE, variable
 
 if TYPE_CHECKING:
     import httpx2
@@ -328,9 +328,8 @@ def embedded_database(workspace: str) -> str:
 
 def require_credentials(settings: Settings) -> None:
     """Raise `CredentialsError` naming every credential that is not set."""
-    workspace = settings.workspace
     missing = [
-        f"{option.env}{'' if inherits(workspace, option.key) else suffix(workspace)}"
+        variable(settings.workspace, option)
         for option in OPTIONS
         if option.name in _NEEDED and not getattr(settings, option.name)
     ]

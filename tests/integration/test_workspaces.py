@@ -83,6 +83,8 @@ def test_one_has_to_be_named(agency: Agency) -> None:
     assert told["workspace"] == "acme"
     assert origins["zoho.refresh_token"] == "ZOHO_REFRESH_TOKEN__ACME"
     assert origins["zoho.org_id"].endswith("[workspaces.acme]")
+    steps = agency.call("auth", "url", "--json", "--workspace", "acme").document["steps"]
+    assert "into ZOHO_REFRESH_TOKEN__ACME, then" in steps[-1]
     missing = agency.call("run", "--workspace", "acme", ZOHO_REFRESH_TOKEN__ACME="")
     assert missing.code == 4
     assert "not set: ZOHO_REFRESH_TOKEN__ACME\n" in missing.stderr
@@ -115,6 +117,9 @@ def test_a_database_that_is_down_hinders_no_other(agency: Agency) -> None:
         hindered, done = (carry_out(deployment, job, Brake()) for job in jobs)
     assert "cannot be reached" in hindered.message
     assert (hindered.run_id, done.ending) == ("", Ending.SUCCEEDED)
+    checked = agency.call("check", "--json", "--workspace", "south")
+    assert checked.code == 0, checked
+    assert checked.document["lines"][0]["detail"].startswith("workspace south, ")
     south.assert_agreement()
 
 

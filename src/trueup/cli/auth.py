@@ -38,14 +38,15 @@ def url(*, json: Json = False) -> int:
     from trueup.zoho.regions import region
     from trueup.zoho.scopes import OPTIONAL_SCOPES, SCOPES
 
-    chosen = region(load().region)
+    settings = load()
+    chosen, token = region(settings.region), _token_variable(settings)
     scopes = ",".join((*SCOPES, *OPTIONAL_SCOPES))
     steps = [
         f"Open {chosen.console_url} as a user of the organisation, and choose Self Client.",
         "Put its client id and client secret into ZOHO_CLIENT_ID and ZOHO_CLIENT_SECRET.",
         "Choose Generate Code, paste the scopes, and let the code live for 10 minutes.",
         "Within a minute run `trueup auth exchange CODE`; a code works once.",
-        "Put the refresh token that it prints into ZOHO_REFRESH_TOKEN, then run `trueup check`.",
+        f"Put the refresh token that it prints into {token}, then run `trueup check`.",
     ]
     if json:
         output.print_json(
@@ -101,7 +102,7 @@ def exchange(
             }
         )
         return 0
-    output.say(f"ZOHO_REFRESH_TOKEN={grant.refresh_token}")
+    output.say(f"{_token_variable(settings)}={grant.refresh_token}")
     output.say()
     output.say("This is the only time that it is shown. Set it in the environment, or under")
     output.say("[zoho] refresh_token in a trueup.toml that only you can read.")
@@ -140,6 +141,14 @@ def status(
     else:
         _show_status(found, state, settings.timezone)
     return 0
+
+
+def _token_variable(settings: Settings) -> str:
+    """Where the refresh token of this workspace belongs."""
+    from trueup.settings.options import BY_KEY
+    from trueup.settings.workspaces import variable
+
+    return variable(settings.workspace, BY_KEY["zoho.refresh_token"])
 
 
 def _require_client(settings: Settings) -> None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from trueup.domain.errors import TrueupError
+from trueup.settings.workspaces import DEFAULT_WORKSPACE
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App
@@ -93,7 +94,10 @@ def configuration(settings: Settings) -> Iterator[Line]:
     """What was read; reading it has refused whatever is wrong in itself."""
     given = sum(1 for origin in settings.origin.values() if origin != "default")
     file = f"{settings.file}, " if settings.file else ""
-    yield Line("configuration", Verdict.OK, f"{file}settings that are not the default: {given}")
+    whose = f"workspace {settings.workspace}, " if settings.workspace != DEFAULT_WORKSPACE else ""
+    yield Line(
+        "configuration", Verdict.OK, f"{whose}{file}settings that are not the default: {given}"
+    )
 
 
 def stored_key(settings: Settings) -> Iterator[Line]:

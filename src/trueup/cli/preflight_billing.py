@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from trueup.cli.preflight import Line, Verdict
 from trueup.cli.preflight_zoho import currency_line
 from trueup.domain.records import TargetName
+from trueup.settings.options import BY_KEY
+from trueup.settings.workspaces import variable
 from trueup.zoho import probe
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ def billing_organisation(app: App) -> Iterator[Line]:
             "Billing organisation",
             Verdict.FAIL,
             f"{settings.org_id} is not an organisation of this user; known: {known}",
-            "set ZOHO_ORG_ID to one of them, or use a refresh token of the right user",
+            f"set {variable(settings.workspace, BY_KEY['zoho.org_id'])} to one of them, or use a"
+            " refresh token of the right user",
             _CREDENTIALS,
         )
         return

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trueup.domain.errors import UsageError
+from trueup.settings.option import Option
 from trueup.settings.options import BY_KEY, OPTIONS
 from trueup.settings.values import suggestion
 from trueup.settings.written import FOLDER, Variables, Written
@@ -82,6 +83,11 @@ def suffix(name: str) -> str:
 def inherits(name: str, key: str) -> bool:
     """Whether a workspace that does not say it takes it from the top level."""
     return name == DEFAULT_WORKSPACE or key not in OWN
+
+
+def variable(workspace: str, option: Option) -> str:
+    """The variable that gives a workspace this setting: its own, unless all may have it."""
+    return option.env if inherits(workspace, option.key) else f"{option.env}{suffix(workspace)}"
 
 
 @contextmanager
