@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from trueup.postgres.migrate import migrations
 from trueup.reconcile.applying import Brake
 from trueup.settings import load_all
 from trueup.web.families import COUNTERS, GAUGES
-from trueup.web.metrics import FRESH, Scrapes, router
+from trueup.web.metrics import FRESH, STANDS_IN, Scrapes, router
 
 ASKED = JobRequest("default", JobKind.SYNC, Trigger.SCHEDULE, Priority.SCHEDULE)
 LABELS = (
@@ -234,6 +235,22 @@ def test_a_database_that_never_answers_keeps_nobody_waiting(env: Mapping[str, st
             assert found["trueup_up", "other"] == 0
             assert not first.done()
     assert first.exception(60) is not None
+
+
+def test_a_database_that_is_slow_is_told_as_it_was_a_moment_ago(
+    env: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, go_on = [1000.0], Event()
+    with deployed(env) as deployment:
+        scrapes = Scrapes(deployment, lambda: now[0], patience=60)
+        assert figures(scrapes.page())["trueup_up", "default"] == 1
+        monkeypatch.setattr(scrapes, "_ledger", lambda _: go_on.wait(60))
+        monkeypatch.setattr(scrapes, "_patience", 0.01)
+        now[0] += STANDS_IN - 1
+        assert figures(scrapes.page())["trueup_products", "default", "crm", "ok"] == 0
+        now[0] += FRESH
+        assert figures(scrapes.page())["trueup_up", "default"] == 0
+        go_on.set()
 
 
 def test_one_reading_serves_all_who_ask_meanwhile(env: Mapping[str, str]) -> None:

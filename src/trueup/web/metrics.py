@@ -2,6 +2,7 @@
 
 The truth lies in the databases, so any replica tells all of it. A workspace whose database is down
 is `trueup_up 0`; the others are read all the same, and nobody waits for it longer than `PATIENCE`.
+What was read shortly before stands in for a reading that takes longer: slow is not down.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from trueup.settings import Settings
 from trueup.web.families import Families
 
 PATIENCE: Final = 4.0  # seconds for one reading; Prometheus gives up after ten
+STANDS_IN: Final = 60.0  # seconds for which the reading before is told in place of a late one
 FRESH: Final = 5.0  # seconds for which a reading is good enough for whoever else asks
 _READERS: Final = 8  # databases that are read at a time
 _QUEUE: Final = ""  # no workspace is named so
@@ -54,6 +56,7 @@ class Scrapes:
         self._deployment, self._monotonic, self._patience = deployment, monotonic, patience
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="metrics")
         self._under_way: dict[str, Future[Any]] = {}
+        self._before: dict[str, tuple[float, Any]] = {}
         self._troubled: set[str] = set()
         self._guard = Lock()
         self._page, self._good_until = b"", float("-inf")
@@ -85,14 +88,22 @@ class Scrapes:
         """Begin to read, unless the reading before has not come back yet: then wait for that."""
         before = self._under_way.get(name)
         if before is None or before.done():
-            self._under_way[name] = self._readers.submit(read, *given)
+            self._under_way[name] = self._readers.submit(self._noted, name, read, *given)
         return self._under_way[name]
+
+    def _noted(self, name: str, read: Callable[..., Any], *given: Any) -> Any:
+        """Read, and keep what was read, also when nobody waits for it any more."""
+        found = read(*given)
+        self._before[name] = (self._monotonic(), found)
+        return found
 
     def _answer(self, name: str, future: Future[Any]) -> Any:
         """What was read; None when it failed, or takes too long. Says so when that is news."""
-        error: BaseException | None = TimeoutError("it takes too long")
-        if future.done():
-            error = future.exception()
+        at, before = self._before.get(name, (float("-inf"), None))
+        late = not future.done()
+        if late and self._monotonic() - at < STANDS_IN:
+            return before
+        error = TimeoutError("it takes too long") if late else future.exception()
         if error is None:
             self._troubled.discard(name)
             return future.result()
