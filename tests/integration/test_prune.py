@@ -36,6 +36,7 @@ WORLD = """
         ('kept-running', 'cli', 'running', pg_temp.ago(500)),
         ('kept-success', 'cli', 'succeeded', pg_temp.ago(450)),
         ('kept-held-by', 'cli', 'held', pg_temp.ago(500)),
+        ('kept-held', 'cli', 'held', pg_temp.ago(450)),
         ('kept-intended', 'cli', 'failed', pg_temp.ago(500)),
         ('older', 'cli', 'succeeded', pg_temp.ago(500));
 

@@ -10,16 +10,13 @@ update trueup.run set changes_removed_at = clock_timestamp()
 where started_at < %(history)s and state <> 'running' and changes_removed_at is null
 
 -- name: doomed_runs
--- Not the last one that ended nor the last that went well: the next run is measured by the one, an
--- alert by the other. Nor what an open decision or an unanswered create goes back to.
+-- Of every way to end, and every one who asks, the last stays: the next run is measured by it, and
+-- alerts and figures tell its age. So does what an open decision or an unanswered create goes back to.
 select run_id from trueup.run
 where started_at < %(runs)s and state <> 'running'
   and run_id not in (
-      (select run_id from trueup.run
-       where state not in ('running', 'interrupted', 'already_running')
-       order by started_at desc limit 1)
-      union all
-      (select run_id from trueup.run where state = 'succeeded' order by started_at desc limit 1)
+      (select distinct on (state, trigger) run_id from trueup.run
+       order by state, trigger, started_at desc)
       union all
       select run_id from trueup.intent
       union all

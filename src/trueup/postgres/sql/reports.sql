@@ -92,29 +92,22 @@ order by id desc
 limit %(limit)s
 
 -- name: trends
-with recent as (
-    select * from trueup.run where started_at >= %(since)s
-), changes as (
-    select run_id, count(*) filter (where status = 'applied') as applied,
-           count(*) filter (where status in ('rejected', 'failed', 'unknown', 'stale')
-                                  and actor = '') as failed
-    from trueup.change_history
-    where run_id in (select run_id from recent)
-    group by run_id
-), calls as (
-    select run_id, sum(throttled)::bigint as throttled
-    from trueup.call_by_run
-    where run_id in (select run_id from recent)
-    group by run_id
-)
+-- Run by run along the index: most of the history belongs to other runs.
 select recent.run_id, started_at, state,
        coalesce(greatest(0, extract(epoch from finished_at - started_at) * 1000), 0)::bigint,
-       coalesce(applied, 0), coalesce(failed, 0),
+       applied, failed,
        coalesce((select sum(value::bigint) from jsonb_each_text(requests)), 0)::bigint,
-       coalesce(throttled, 0)
-from recent
-left join changes using (run_id)
-left join calls using (run_id)
+       coalesce((select sum(throttled)::bigint from trueup.call_by_run as calls
+                 where calls.run_id = recent.run_id), 0)
+from trueup.run as recent
+cross join lateral (
+    select count(*) filter (where status = 'applied') as applied,
+           count(*) filter (where status in ('rejected', 'failed', 'unknown', 'stale')
+                                  and actor = '') as failed
+    from trueup.change_history as change
+    where change.run_id = recent.run_id
+) as changes
+where started_at >= %(since)s
 order by started_at, run_id
 
 -- name: most_failing
