@@ -97,16 +97,18 @@ select recent.run_id, started_at, state,
        coalesce(greatest(0, extract(epoch from finished_at - started_at) * 1000), 0)::bigint,
        applied, failed,
        coalesce((select sum(value::bigint) from jsonb_each_text(requests)), 0)::bigint,
-       coalesce((select sum(throttled)::bigint from trueup.call_by_run as calls
-                 where calls.run_id = recent.run_id), 0)
+       coalesce(throttled, 0)
 from trueup.run as recent
+left join (
+    select run_id, sum(throttled)::bigint as throttled from trueup.call_by_run group by run_id
+) as calls using (run_id)
 cross join lateral (
     select count(*) filter (where status = 'applied') as applied,
            count(*) filter (where status in ('rejected', 'failed', 'unknown', 'stale')
                                   and actor = '') as failed
     from trueup.change_history as change
     where change.run_id = recent.run_id
-) as changes
+) as changed
 where started_at >= %(since)s
 order by started_at, run_id
 
