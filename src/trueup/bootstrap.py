@@ -31,7 +31,7 @@ from trueup.settings import Settings
 from trueup.settings.options import OPTIONS
 from trueup.settings.rules import catalogue_rules, guard_limits, price_changes, run_limits
 from trueup.settings.secret_key import secret_key
-from trueup.settings.workspaces import DEFAULT_WORKSPACE, variable
+from trueup.settings.workspaces import embedded_database, variable
 
 if TYPE_CHECKING:
     import httpx2
@@ -316,14 +316,6 @@ def clock_of(settings: Settings) -> SystemClock:
             "unset it: a simulated time must not decide about real prices",
         )
     return SystemClock(simulation=Simulation.parse(settings.simulated_clock))
-
-
-def embedded_database(workspace: str) -> str:
-    """The database of a workspace in the embedded server."""
-    from trueup.postgres.embedded_paths import DATABASE
-
-    known = workspace.replace("-", "_")
-    return DATABASE if workspace == DEFAULT_WORKSPACE else f"{DATABASE}_{known}"
 
 
 def require_credentials(settings: Settings) -> None:

@@ -59,9 +59,10 @@ def workspaces(*, json: Json = False) -> int:
 
 
 def _standing(settings: Settings) -> Standing:
-    from trueup.bootstrap import clock_of, embedded_database
+    from trueup.bootstrap import clock_of
     from trueup.planner.schedule import next_occurrences
     from trueup.postgres.addresses import address_of
+    from trueup.settings.workspaces import embedded_database
 
     database = address_of(settings.database_url)
     database = database or f"embedded/{embedded_database(settings.workspace)}"

@@ -90,6 +90,14 @@ def variable(workspace: str, option: Option) -> str:
     return option.env if inherits(workspace, option.key) else f"{option.env}{suffix(workspace)}"
 
 
+def embedded_database(workspace: str) -> str:
+    """The database of a workspace in the embedded server."""
+    from trueup.postgres.embedded_paths import DATABASE
+
+    known = workspace.replace("-", "_")
+    return DATABASE if workspace == DEFAULT_WORKSPACE else f"{DATABASE}_{known}"
+
+
 @contextmanager
 def choose(name: str | None) -> Iterator[None]:
     """Within the block this workspace is the one that is meant, whatever the environment says."""
