@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -130,10 +131,11 @@ def test_a_collector_that_is_gone_costs_a_line(
 def test_a_collector_that_never_answers_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The end of the block comes before the collector has said anything."""
     monkeypatch.setattr(telemetry, "STOP_SECONDS", 0.05)
-    monkeypatch.setattr(telemetry, "EXPORT_SECONDS", 2)
+    monkeypatch.setattr(telemetry, "EXPORT_SECONDS", 6)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         with telemetry.exporting(f"http://127.0.0.1:{mute.getsockname()[1]}"):
             tell_of_a_job()
+        assert "last-spans" in {thread.name for thread in threading.enumerate()}
         asked, _ = mute.accept()
         asked.close()
 
