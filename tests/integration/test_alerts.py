@@ -199,7 +199,10 @@ def test_runs_over_some_products_say_nothing_about_the_whole(
         after(place.deployment, a_job(), JobOutcome(None))
         assert len(inbox.documents) == 1
         after(place.deployment, a_job(), good)
-        place.sql("update trueup.run set started_at = '2026-03-02 13:00Z', cancelled_by = ''")
+        place.sql(
+            "update trueup.run set started_at = '2026-03-02 13:00Z',"
+            " finished_at = '2026-03-02 13:00Z' where run_id = 'schedule-9'"
+        )
         after(place.deployment, a_job(), JobOutcome(Ending.CANCELLED, "schedule-9"))
     assert [keys(one) for one in inbox.documents[1:]] == [{"run": "recovered"}]
 
@@ -311,7 +314,7 @@ def test_a_job_that_crashed_is_told_and_one_that_a_person_stopped_is_not(
     """By where a worker meets both: the state of a stopped run is partial, or failed."""
 
     def failing(*_: object) -> JobOutcome:
-        return JobOutcome(Ending.PARTIAL, "run-1", "cancelled by Ann")
+        return JobOutcome(Ending.PARTIAL, "run-1", "stopped")
 
     def crashing(*_: object) -> JobOutcome:
         raise ZeroDivisionError

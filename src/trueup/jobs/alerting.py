@@ -7,8 +7,8 @@ overdue is noticed when nothing runs at all. Trouble with alerts changes nothing
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -64,7 +64,6 @@ def after(deployment: Deployment, job: Job, outcome: JobOutcome) -> None:
         exit_code = int(outcome.report.get("exit_code", 1))
         now = deployment.clock.now()
         ended = Ended(outcome.ending, now, outcome.message, outcome.run_id, exit_code)
-        ended = _cancelled(deployment, job, ended)
     note(deployment, asked.workspace, asked.kind, ended)
 
 
@@ -84,15 +83,6 @@ def note(deployment: Deployment, workspace: str, kind: JobKind, ended: Ended | N
             review(deployment, app, workspace)
     except Exception as error:  # noqa: BLE001 (whatever it is, the caller's work is done)
         _say_unreviewed(workspace, error)
-
-
-def _cancelled(deployment: Deployment, job: Job, ended: Ended) -> Ended:
-    """What a person cut short is cancelled, whatever state its run was left in."""
-    known = None
-    if ended.ending in _BAD:
-        with suppress(Exception):  # without the queue it is told as it looks
-            known = deployment.queue.get(job.job_id)
-    return replace(ended, ending=Ending.CANCELLED) if known and known.cancelled_by else ended
 
 
 def review(deployment: Deployment, app: App, workspace: str) -> Reviewed:

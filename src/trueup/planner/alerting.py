@@ -49,7 +49,7 @@ def _last_run(facts: Facts) -> Iterator[Condition]:
         return
     named = f"run {last.run_id}" if last.run_id else "the job"
     reason = f"{named}: {last.message or 'see its products'}"
-    look = f"`trueup runs show {last.run_id}`" if last.run_id else "`trueup check`"
+    show = f"`trueup runs show {last.run_id}` says more, " if last.run_id else ""
     if last.exit_code == _CREDENTIALS:
         kind, severity = Kind.REFUSED, Severity.CRITICAL
         title = "Zoho refuses the credentials, or a permission is missing"
@@ -57,11 +57,11 @@ def _last_run(facts: Facts) -> Iterator[Condition]:
     elif last.ending is Ending.PARTIAL:
         kind, severity = Kind.RUN_PARTIAL, Severity.WARNING
         title = "the last run left something undone"
-        todo = f"{look} lists it, `trueup errors` says what is tried again and when"
+        todo = f"{show}`trueup errors` what is tried again and when"
     else:
         kind, severity = Kind.RUN_FAILED, Severity.CRITICAL
         title = "the last run failed"
-        todo = f"{look} says more, `trueup check` looks at everything that a run relies on"
+        todo = f"{show}`trueup check` looks at everything that a run relies on"
     yield Condition("run", kind, severity, title, f"{reason}\n{todo}", last.at)
 
 
