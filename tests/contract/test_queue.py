@@ -160,3 +160,11 @@ def test_a_schedule_is_watched_from_when_it_was_written_so(queue: Queue) -> None
     assert queue.since(*cape, first) == first
     assert queue.since(*cape, later) == first
     assert queue.since(*cape[:2], "0 3 * * *", cape[3], later) == later
+
+
+def test_a_clock_that_was_ahead_makes_nothing_past(queue: Queue) -> None:
+    ahead, now = datetime(2031, 3, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
+    cape = ("default", "nightly", "0 2 * * *", "Africa/Johannesburg")
+    assert queue.since(*cape, ahead) == ahead
+    assert queue.since(*cape, now) == now
+    assert queue.since(*cape, ahead) == now

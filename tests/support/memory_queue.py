@@ -109,8 +109,9 @@ class MemoryQueue:
     def since(self, workspace: str, name: str, cron: str, zone: str, now: datetime) -> datetime:
         known = self.watched.get((workspace, name))
         if known is None or known[:2] != (cron, zone):
-            known = self.watched[workspace, name] = (cron, zone, now)
-        return known[2]
+            known = (cron, zone, now)
+        self.watched[workspace, name] = (cron, zone, min(known[2], now))
+        return self.watched[workspace, name][2]
 
     def _of(self, workspace: str | None) -> list[Job]:
         jobs = self.jobs.values()

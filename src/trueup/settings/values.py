@@ -120,10 +120,13 @@ def schedule(value: Any) -> str:
 
     from cronsim import CronSim, CronSimError
 
+    wanted = "a cron expression of five fields such as `0 2 * * *`"
+    if len(text(value).split()) != 5:  # noqa: PLR2004 (minute, hour, day, month, weekday)
+        raise ValueError(wanted)
     try:
         CronSim(text(value), datetime(2026, 1, 1, tzinfo=UTC))
     except CronSimError:
-        raise ValueError("a cron expression of five fields such as `0 2 * * *`") from None
+        raise ValueError(wanted) from None
     return text(value)
 
 

@@ -103,5 +103,6 @@ values (%(workspace)s, %(schedule)s, %(cron)s, %(zone)s, %(now)s)
 on conflict (workspace, schedule) do update
 set cron = excluded.cron, zone = excluded.zone,
     since = case when (known.cron, known.zone) = (excluded.cron, excluded.zone)
-                 then known.since else excluded.since end
+                 -- A clock that was once ahead must not make the present look like the past.
+                 then least(known.since, excluded.since) else excluded.since end
 returning since
