@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from support.postgres import fresh_database
 from support.program import run_cli
 from support.receivers import Inbox, http_receiver
 from trueup.cli.told import told
@@ -279,16 +280,27 @@ def test_trouble_with_alerts_changes_nothing_about_the_job(database_url: str, in
     assert inbox.pings == ["/ping/abc/fail"]
 
 
-def test_a_workspace_whose_database_is_away_keeps_no_other_from_being_looked_at(
-    database_url: str, inbox: Inbox
+def test_workspaces_have_alerts_of_their_own(
+    database_url: str, postgres_server: str, template: str, inbox: Inbox
 ) -> None:
-    with a_place(database_url, inbox.address) as place:
+    """In databases of their own; one that is away keeps none of the others from being looked at."""
+    with (
+        fresh_database(postgres_server, template) as other,
+        http_receiver() as agency,
+        a_place(database_url, inbox.address) as place,
+    ):
         home = place.deployment.home.settings
+        acme = replace(home, database_url=other, alerts=(agency.address,), workspace="acme")
         away = replace(home, database_url=AWAY)
-        both = Deployment(place.deployment.home, {"away": away, "default": home})
+        all_of_them = {"away": away, "acme": acme, "default": home}
+        several = Deployment(place.deployment.home, all_of_them)
         place.sql(TROUBLES["held"][0])
-        review_all(both)
+        Place(several, place.clock, other).sql(TROUBLES["drift"][0])
+        for _ in range(2):
+            review_all(several)
     assert [keys(one) for one in inbox.documents] == [{"held": "raised"}]
+    assert [keys(one) for one in agency.documents] == [{"drift": "raised"}]
+    assert [one["workspace"] for one in agency.documents] == ["acme"]
 
 
 def test_the_switch_hears_of_every_night(database_url: str, inbox: Inbox) -> None:
