@@ -124,6 +124,7 @@ def test_every_figure_is_what_the_runs_left_behind(site: Site) -> None:
         page = Scrapes(deployment, patience=60).page()
     check_page(page.decode(), site.env)
     found = figures(page)
+    check_limits(found, sent, minted)
 
     assert ours(found, "up") == {("default",): 1}
     newest = max(known.version for known in migrations())
@@ -148,6 +149,18 @@ def test_every_figure_is_what_the_runs_left_behind(site: Site) -> None:
     assert 0 <= found["trueup_last_run_age_seconds", "default"] < 600
     assert 0 <= found["trueup_last_success_age_seconds", "default"] < 600
     assert found["trueup_running_run_age_seconds", "default"] == 0
+    assert found["trueup_verification_products", "default"] == 6
+    assert found["trueup_verification_differing_products", "default"] == 1
+    assert found["trueup_verification_unexplained_products", "default"] == 0
+    assert found["trueup_jobs", "default", "sync", "waiting"] == 1
+    assert sum(ours(found, "jobs").values()) == 1
+    assert found["trueup_jobs_oldest_waiting_seconds", "default"] > 0
+    assert (found["trueup_workers",], found["trueup_queue_up",]) == (0, 1)
+    assert "trueup_daily_budget" not in {name for name, *_ in found}
+
+
+def check_limits(found: Figures, sent: Mapping[str, float], minted: int) -> None:
+    """The budget and the token as the requests left them that the emulator saw."""
     assert ours(found, "daily_requests") == {("default", t): n for t, n in sent.items()}
     assert ours(found, "throttles_24h") == {("default", "crm", "throttled"): 1}
     assert found["trueup_target_rate_ratio", "default", "crm"] < 1
@@ -158,14 +171,6 @@ def test_every_figure_is_what_the_runs_left_behind(site: Site) -> None:
     assert 0 < found["trueup_token_expiry_seconds", "default"] <= 3600
     assert 0 <= found["trueup_token_age_seconds", "default"] < 600
     assert found["trueup_token_cooldown_seconds", "default"] == 0
-    assert found["trueup_verification_products", "default"] == 6
-    assert found["trueup_verification_differing_products", "default"] == 1
-    assert found["trueup_verification_unexplained_products", "default"] == 0
-    assert found["trueup_jobs", "default", "sync", "waiting"] == 1
-    assert sum(ours(found, "jobs").values()) == 1
-    assert found["trueup_jobs_oldest_waiting_seconds", "default"] > 0
-    assert (found["trueup_workers",], found["trueup_queue_up",]) == (0, 1)
-    assert "trueup_daily_budget" not in {name for name, *_ in found}
 
 
 def test_what_only_bad_nights_leave_behind_is_told_too(env: Mapping[str, str]) -> None:
