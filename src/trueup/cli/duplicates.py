@@ -122,14 +122,11 @@ def _watched(app: App, target: Target, kind: Kind) -> Iterator[RemoteRecord]:
 
 @contextmanager
 def _app(*, json: bool, verbose: bool) -> Iterator[App]:
-    from trueup import logs
-    from trueup.bootstrap import open_app, require_credentials
+    from trueup.bootstrap import open_app
+    from trueup.cli.loading import load_logged
     from trueup.cli.progress import watching
-    from trueup.settings import load
 
-    logs.set_up(verbose=verbose)
-    settings = load()
-    require_credentials(settings)
+    settings = load_logged(verbose=verbose)
     with (
         watching(settings, quiet=json, verbose=verbose) as progress,
         open_app(settings, watcher=progress, on_request=progress.request, person=True) as app,

@@ -122,14 +122,11 @@ def job_app(
     person: bool = True,
 ) -> Iterator[App]:
     """The app of a command of the job, watched."""
-    from trueup import logs
-    from trueup.bootstrap import open_app, require_credentials
+    from trueup.bootstrap import open_app
+    from trueup.cli.loading import load_logged
     from trueup.cli.progress import watching
-    from trueup.settings import load
 
-    logs.set_up(verbose=verbose)
-    settings = load()
-    require_credentials(settings)
+    settings = load_logged(verbose=verbose)
     settings = _adjusted(settings, deadline, max_products, batch)
     with (
         watching(settings, quiet=json, verbose=verbose) as progress,
