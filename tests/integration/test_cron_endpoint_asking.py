@@ -102,6 +102,8 @@ def test_a_second_sync_is_409_and_names_the_first(desk: Desk) -> None:
             assert (answer.status_code, answer.json()["jobId"]) == (409, first), answer.text
             assert int(answer.headers["Retry-After"]) > 0
     assert [job.job_id for job in desk.jobs()] == [first]
+    # Nothing was written down only to be taken back.
+    assert all(job.job_id < first for job in desk.deployment.queue.recent(1))
 
 
 def test_a_dry_run_turns_no_real_run_away(desk: Desk) -> None:

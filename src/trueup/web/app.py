@@ -58,7 +58,7 @@ def make_app(deployment: Deployment, *, worker_here: bool = False) -> FastAPI:
     app.add_exception_handler(HTTPException, refuse)
     clock = deployment.clock
     # The outermost of all: what is added later lies within it only if it is added above this line.
-    app.add_middleware(Front, curtain=parts.curtain, now=clock.now, monotonic=clock.monotonic)
+    app.add_middleware(Front, hiding=parts.hiding, now=clock.now, monotonic=clock.monotonic)
     return app
 
 

@@ -20,7 +20,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trueup import logs
-from trueup.logs import Curtain
+from trueup.web.hiding import Hiding
 from trueup.web.refusals import Refusal, refusal_of
 
 REQUEST_ID: Final = "X-Request-ID"
@@ -45,12 +45,12 @@ class Front:
         self,
         app: ASGIApp,
         *,
-        curtain: Curtain,
+        hiding: Hiding,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
         self._app = app
-        self._curtain = curtain
+        self._hiding = hiding
         self._now = now
         self._monotonic = monotonic
 
@@ -76,10 +76,10 @@ class Front:
     async def _resort(self, exchange: _Exchange, error: Exception) -> None:
         refusal = refusal_of(error)
         if not isinstance(error, Refusal):
-            logs.logger().error("request_failed", error=self._curtain.text(_stack(error)))
+            logs.logger().error("request_failed", error=self._hiding.text(_stack(error)))
         if exchange.status is None:
             body = refusal.body(self._now(), exchange.request_id)
-            await exchange.refuse(refusal, self._curtain.value(body))
+            await exchange.refuse(refusal, self._hiding.value(body))
 
     def _note(self, exchange: _Exchange, seconds: float) -> None:
         path = _path(exchange.scope)
@@ -87,7 +87,7 @@ class Front:
         (logs.logger().debug if quiet else logs.logger().info)(
             "request",
             method=exchange.scope["method"],
-            path=self._curtain.text(path)[:_LONGEST_PATH],
+            path=self._hiding.text(path)[:_LONGEST_PATH],
             status=exchange.status,
             ms=round(seconds * 1000, 1),
             client=client_of(exchange.scope),

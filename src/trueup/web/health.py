@@ -93,7 +93,7 @@ def _database(parts: Parts) -> Iterator[_Check]:
         with parts.deployment.home.bare_pool.connection(timeout=_CONNECT) as connection:
             schema = state(connection)
     except Exception as error:  # noqa: BLE001 (whatever it is, the database cannot be used)
-        logs.logger().warning("not_ready", error=parts.curtain.text(str(error)))
+        logs.logger().warning("not_ready", error=parts.hiding.text(str(error)))
         yield _check("database", ok=False, message="cannot be reached")
         return
     yield _check("database", ok=True, message="reachable")
@@ -122,7 +122,7 @@ def _worker(parts: Parts, *, reached: bool) -> _Check:
     try:
         alive = any((one.host, one.pid) == me for one in parts.alive())
     except Exception as error:  # noqa: BLE001 (it was there a moment ago)
-        logs.logger().warning("not_ready", error=parts.curtain.text(str(error)))
+        logs.logger().warning("not_ready", error=parts.hiding.text(str(error)))
         alive = False
     return _check("worker", ok=alive, message="alive" if alive else "not heard of lately")
 

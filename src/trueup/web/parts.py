@@ -14,13 +14,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from trueup.deployment import Deployment
-from trueup.logs import Curtain
 from trueup.postgres.listening import Listener
 from trueup.postgres.queue import CHANNEL
 from trueup.postgres.workers import Roster, WorkerSeen
 from trueup.settings.hidden import hidden_values
 from trueup.web.bearer import Attempts, Gate
 from trueup.web.bell import Bell
+from trueup.web.hiding import Hiding
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
@@ -38,12 +38,10 @@ class Parts:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @cached_property
-    def curtain(self) -> Curtain:
+    def hiding(self) -> Hiding:
         """Hides every secret of every workspace."""
-        curtain = Curtain()
-        for settings in (self.deployment.home.settings, *self.deployment.workspaces.values()):
-            curtain.add(hidden_values(settings))
-        return curtain
+        known = (self.deployment.home.settings, *self.deployment.workspaces.values())
+        return Hiding(secret for settings in known for secret in hidden_values(settings))
 
     @cached_property
     def gate(self) -> Gate:
@@ -74,7 +72,7 @@ class Parts:
         self, status: HTTPStatus, body: dict[str, Any], headers: dict[str, str] | None = None
     ) -> JSONResponse:
         """A body as it leaves the house: without secrets, whoever wrote them into a message."""
-        return JSONResponse(self.curtain.value(body), status, headers)
+        return JSONResponse(self.hiding.value(body), status, headers)
 
 
 async def threaded(

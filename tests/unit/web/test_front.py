@@ -12,8 +12,8 @@ import structlog
 
 from trueup import logs
 from trueup.domain.errors import DatabaseUnavailableError, RecordError, UsageError
-from trueup.logs import Curtain
 from trueup.web.front import Front
+from trueup.web.hiding import Hiding
 from trueup.web.refusals import Refusal
 
 HIDDEN = "an-invented-hidden-word"
@@ -44,8 +44,7 @@ def ask(
     answer: Any, path: str = "/there", method: str = "GET", headers: Any = (), **scope: Any
 ) -> Told:
     """One request to a front before this application."""
-    told, curtain = Told(), Curtain()
-    curtain.add([HIDDEN])
+    told = Told()
 
     async def send(message: Any) -> None:
         told.sent.append(dict(message))
@@ -53,7 +52,7 @@ def ask(
     async def receive() -> Any:
         return {"type": "http.disconnect"}
 
-    front = Front(answer, curtain=curtain, now=lambda: NOW, monotonic=lambda: 0.0)
+    front = Front(answer, hiding=Hiding([HIDDEN]), now=lambda: NOW, monotonic=lambda: 0.0)
     given = {
         "type": "http",
         "method": method,
@@ -184,3 +183,11 @@ def test_an_answer_that_has_begun_is_not_begun_again() -> None:
     told = ask(half)
     assert [message["type"] for message in told.sent] == ["http.response.start"]
     assert told.lines[0]["event"] == "request_failed"
+
+
+def test_an_answer_hides_what_is_secret_and_keeps_the_names_of_products() -> None:
+    hiding = Hiding([HIDDEN, "ab", ""])
+    given = {"name": "Basic Fibre ab", "error": [f"Bearer {HIDDEN}", 1, None], HIDDEN: True}
+    assert hiding.value(given) == {
+        "name": "Basic Fibre ab", "error": ["Bearer ***", 1, None], "***": True
+    }  # fmt: skip
