@@ -110,6 +110,8 @@ WORLD = """
          pg_temp.ago(500), '{{}}'),
         ('a', 'sync', 'schedule', 20, 'nightly', '2020-01-02T02:00', 'kept-slot', 'done',
          'succeeded', pg_temp.ago(450), '{{"results": []}}'),
+        ('a', 'verify', 'schedule', 20, 'hourly', '2019-01-01T02:00', 'kept-slot', 'done',
+         'succeeded', pg_temp.ago(500), '{{}}'),
         ('b', 'sync', 'schedule', 20, 'nightly', '2019-01-01T02:00', 'kept-slot', 'done',
          'succeeded', pg_temp.ago(500), '{{}}'),
         ('a', 'sync', 'watch', 30, '', '', 'old', 'done', 'succeeded', pg_temp.ago(450), '{{}}'),

@@ -1,4 +1,4 @@
-"""Remove what is past its time, and nothing that is still needed (docs/housekeeping.md).
+"""Remove what is past its time, and nothing that is still needed (docs/watch.md).
 
 In small pieces, each a transaction of its own: nobody waits for it, memory does not grow with what
 is removed, and it may be killed at any instant; the next time goes on.

@@ -1,4 +1,4 @@
--- What a year of runs over a large catalogue needs (docs/housekeeping.md has the figures).
+-- What a year of runs over a large catalogue needs (docs/watch.md has the figures).
 
 -- When the changes of a run were removed, or began to be: it cannot be taken back any more.
 alter table trueup.run add column changes_removed_at timestamptz;
