@@ -107,6 +107,17 @@ def test_a_run_by_a_timer_is_told_as_that_of_a_worker(
     assert "not set: ZOHO_ORG_ID" in inbox.documents[1]["body"]
 
 
+@pytest.mark.parametrize("command", [("run",), ("backfill", "all")])
+def test_commands_that_a_timer_calls_tell_of_their_runs(
+    database_url: str, inbox: Inbox, command: tuple[str, ...]
+) -> None:
+    env = {"DATABASE_URL": database_url, "TRUEUP_ALERTS": inbox.address}
+    assert run_cli("run", "--sku", "FIB-1", env=env).code == 4
+    assert inbox.documents == []
+    assert run_cli(*command, env=env).code == 4
+    assert [keys(one) for one in inbox.documents] == [{"run": "raised"}]
+
+
 def test_the_list_says_what_stands_and_what_is_over_and_json_names_its_keys(
     database_url: str, inbox: Inbox
 ) -> None:

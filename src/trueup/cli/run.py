@@ -22,6 +22,7 @@ from trueup.cli.selectors import (
     known_skus,
     targets_of,
 )
+from trueup.cli.told import told
 from trueup.domain.errors import UsageError
 from trueup.domain.jobs import Terms
 from trueup.domain.runs import RunState, Trigger
@@ -139,9 +140,12 @@ def run(
             return apply_revert(undoing, json=json, verbose=verbose)
     # Where nobody sits there, a scheduler asks: what is kept for people is not for it.
     person = output.on_terminal(error=True)
-    with job_app(
-        json=json, verbose=verbose, deadline=deadline, max_products=max_products, person=person
-    ) as app:
+    with (
+        told(whole=not (sku or target or plan_file or approve)) as note,
+        job_app(
+            json=json, verbose=verbose, deadline=deadline, max_products=max_products, person=person
+        ) as app,
+    ):
         from trueup.cli.asking import approval
         from trueup.cli.planning import read_plan
         from trueup.reconcile.orders import Approval, Order
@@ -154,7 +158,7 @@ def run(
         if approve is not None:
             decision = approval(app, by, reason)
             order = replace(order, approval=Approval(approve.strip(), decision))
-        report = carry_out(app, order)
+        report = note(carry_out(app, order))
     return conclude(report, json=json)
 
 
@@ -215,7 +219,10 @@ def backfill(
       trueup backfill all --dry-run
       trueup backfill billing --status failed --limit 500
     """
-    with job_app(json=json, verbose=verbose, deadline=deadline, batch=_BACKFILL_BATCH) as app:
+    with (
+        told(whole=where == "all" and not (dry_run or limit or status)) as note,
+        job_app(json=json, verbose=verbose, deadline=deadline, batch=_BACKFILL_BATCH) as app,
+    ):
         from trueup.cli.planning import draw
         from trueup.domain.states import Standing
         from trueup.reconcile.orders import Order
@@ -225,7 +232,7 @@ def backfill(
         standing = Standing(status) if status else None
         scope = Scope(targets_of(words), look=Look.ALL, standing=standing, limit=limit)
         order = Order(scope, Trigger.BACKFILL, bounded=False)
-        result = draw(app, scope) if dry_run else carry_out(app, order)
+        result = draw(app, scope) if dry_run else note(carry_out(app, order))
     return conclude(result, json=json)
 
 
