@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import Any
 
@@ -16,6 +16,7 @@ from support import postgres
 from support.agreement import some_rows
 from support.program import run_cli
 from support.site import Site, open_site
+from trueup.clock import SystemClock
 from trueup.deployment import Deployment, open_deployment
 from trueup.domain.jobs import Ending, Job, Priority
 from trueup.domain.runs import Trigger
@@ -112,6 +113,31 @@ def test_one_change_is_one_job(env: Env) -> None:
         [second] = look_until_asked(watcher)
         assert second.job_id != job.job_id
         assert second.request.terms.skus == ("FIB-0001",)
+
+
+@dataclass
+class TurnedClock(SystemClock):
+    """Its seconds pass when the test says so."""
+
+    seconds: float = 1000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def test_what_changes_within_the_delay_is_one_job(env: Env) -> None:
+    """Also when nothing is heard of it, and it is found by looking now and then."""
+    with deployed(env, watch_delay=600.0) as deployment, watching(deployment) as watcher:
+        clock = deployment.home.clock = TurnedClock()
+        assert watcher.look() == []
+        change(env, "update service_packages set price = 1 where sku = 'FIB-0001'")
+        for seconds in (1.0, 15.0, 500.0):  # 516 of them
+            clock.seconds += seconds
+            assert watcher.look() == []
+        change(env, "update service_packages set price = 1 where sku = 'FIB-0002'")
+        clock.seconds += 100.0
+        [job] = watcher.look()
+        assert job.request.terms.skus == ("FIB-0001", "FIB-0002")
 
 
 def test_one_worker_watches(env: Env) -> None:

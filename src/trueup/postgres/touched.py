@@ -65,6 +65,12 @@ class TouchedCatalogue:
         with _lost(self._connection):
             return bool(list(self._connection.notifies(timeout=0)))
 
+    def waits(self) -> bool:
+        """Whether anything was noted, also what a writer keeps for itself until it commits."""
+        with _lost(self._connection):
+            row = self._connection.execute(_SQL["any"]).fetchone()
+        return bool(row and row[0])
+
     @contextmanager
     def take(self) -> Iterator[Touched | None]:
         """What waits, to be forgotten at the end of the block unless that fails; or None.

@@ -36,12 +36,20 @@ _LEASE = 30.0  # a worker that died is replaced after this
 class _Post:
     """A catalogue as it is being watched; moments in seconds of the clock that only grows.
 
-    Without a connection, `look_at` is when to look for one.
+    `poll_at` is when to look without having heard anything: for changes, or, without a connection,
+    for one. `take_at` is when what changed is taken; None while nothing is known to have.
     """
 
     settings: Settings
     connection: TouchedCatalogue | None = None
-    look_at: float = 0.0
+    poll_at: float = 0.0
+    take_at: float | None = None
+
+    def leave(self, poll_at: float = 0.0) -> None:
+        """End the connection, if there is one."""
+        if self.connection is not None:
+            self.connection.close()
+        self.connection, self.poll_at, self.take_at = None, poll_at, None
 
 
 @dataclass
@@ -72,8 +80,7 @@ class Watching:
                 trouble = database_trouble(error)
                 if trouble is None:
                     raise
-                self._leave(post)
-                post.look_at = now + self.try_every
+                post.leave(now + self.try_every)
                 _log().warning("watch_interrupted", workspace=name, error=trouble.message)
                 continue
             if job is not None:
@@ -83,7 +90,7 @@ class Watching:
     def close(self) -> None:
         """Let another worker watch."""
         for post in self._posts.values():
-            self._leave(post)
+            post.leave()
         fence, self._fence = self._fence, None
         if fence is not None:
             try:
@@ -101,7 +108,7 @@ class Watching:
                 self._fence = self.lease.try_acquire()
         if self._fence is None:
             for post in self._posts.values():
-                self._leave(post)
+                post.leave()
         return self._fence is not None
 
     def _keep_posts(self) -> None:
@@ -109,24 +116,35 @@ class Watching:
         wanted = self.deployment.workspaces
         for name in list(self._posts):
             if wanted.get(name) != self._posts[name].settings:
-                self._leave(self._posts.pop(name))
+                self._posts.pop(name).leave()
         for name, settings in wanted.items():
             self._posts.setdefault(name, _Post(settings))
 
     def _look_at(self, name: str, post: _Post, now: float) -> Job | None:
         if post.connection is None:
-            if now >= post.look_at:
-                post.connection = self._connect(post.settings)
-                # What was noted before anybody listened is looked at at once.
-                post.look_at = now + (0 if post.connection else self.try_every)
-        elif post.connection.heard():
-            post.look_at = min(post.look_at, now + post.settings.watch_delay)
-        if post.connection is None or now < post.look_at:
+            if now < post.poll_at:
+                return None
+            post.connection = self._connect(post.settings)
+            post.poll_at = now + (_POLL_EVERY if post.connection else self.try_every)
+            post.take_at = now  # what was noted before anybody listened
+        if post.connection is None:
+            return None
+        if self._has_changed(post.connection, post, now) and post.take_at is None:
+            post.take_at = now + post.settings.watch_delay
+        if post.take_at is None or now < post.take_at:
             return None
         with post.connection.take() as touched:
             job = None if touched is None else self._ask(name, touched)
-        post.look_at = now + (0 if touched and touched.more else _POLL_EVERY)
+        post.take_at = now if touched is not None and touched.more else None
         return job
+
+    def _has_changed(self, connection: TouchedCatalogue, post: _Post, now: float) -> bool:
+        if connection.heard():
+            return True
+        if now < post.poll_at:
+            return False
+        post.poll_at = now + _POLL_EVERY
+        return connection.waits()
 
     def _connect(self, settings: Settings) -> TouchedCatalogue | None:
         return TouchedCatalogue.open(
@@ -134,11 +152,6 @@ class Watching:
             CatalogueSource(settings.catalogue_table, settings.columns),
             DatedSource(settings.dated_prices, settings.dated_columns),
         )
-
-    def _leave(self, post: _Post) -> None:
-        if post.connection is not None:
-            post.connection.close()
-        post.connection, post.look_at = None, 0.0
 
     def _ask(self, workspace: str, touched: Touched) -> Job | None:
         request = JobRequest(
