@@ -94,15 +94,8 @@ class Hands:
 
     def _see_through(self, job: Job, brake: Brake) -> None:
         log = structlog.get_logger("trueup.worker").bind(**_named(job))
-        with _Beside(self.queue, job, brake, self.word_seconds) as beside:
+        with _Beside(self.queue, job, brake, self.word_seconds):
             outcome = self._attempted(job, brake, log)
-        if beside.lost:
-            log.warning(
-                "job_lost", message="its worker was taken for dead; another goes on with it"
-            )
-            return
-        if outcome.ending is None:
-            log.info("job_handed_back", message=outcome.message, wait=outcome.wait)
         self._write_down(job, outcome, log)
 
     def _attempted(self, job: Job, brake: Brake, log: Any) -> JobOutcome:
@@ -117,15 +110,21 @@ class Hands:
     def _write_down(self, job: Job, outcome: JobOutcome, log: Any) -> None:
         """Write the end down, also when the database comes back only after a while."""
         for pause in growing(_WRITING):
+            if job.job_id in self._dropped:
+                return
             try:
-                if job.job_id not in self._dropped and not self.queue.finish(job, outcome):
-                    log.warning("job_lost", message="another worker has gone on with it")
+                kept = self.queue.finish(job, outcome)
             except Exception as error:
                 if database_trouble(error) is None:
                     raise
                 self._leaving.wait(pause)
-            else:
-                return
+                continue
+            if not kept:
+                # Every write names its attempt: this one was taken for dead.
+                log.warning("job_lost", message="another worker goes on with it")
+            elif outcome.ending is None:
+                log.info("job_handed_back", message=outcome.message, wait=outcome.wait)
+            return
         log.warning("job_end_lost", message="its end could not be written down; it is done again")
 
 
@@ -133,7 +132,6 @@ class _Beside:
     """The thread beside a job: says that it is alive, and pulls its brake when told to."""
 
     def __init__(self, queue: Queue, job: Job, brake: Brake, every: float) -> None:
-        self.lost = False
         self._queue, self._job, self._brake, self._every = queue, job, brake, every
         self._over = threading.Event()
         self._thread = threading.Thread(
@@ -158,8 +156,6 @@ class _Beside:
                 if database_trouble(error) is None:
                     raise
                 # The run lock has a heartbeat of its own, which stops a run in time.
-            if self.lost:
-                return
 
     def _obey(self, word: Word) -> None:
         match word:
@@ -170,7 +166,6 @@ class _Beside:
             case Word.GIVE_WAY:
                 self._brake.pull("it gives way to a person's job", hand_over=True)
             case Word.LOST:
-                self.lost = True
                 self._brake.pull("another worker goes on with it", hand_over=True)
 
 

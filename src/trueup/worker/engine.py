@@ -63,7 +63,8 @@ class Engine:
         """Carry nothing more; what is being carried is left to its thread."""
         with contextlib.suppress(RuntimeError):  # it has ended by itself
             self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(seconds)
+        if self._thread.is_alive():
+            self._thread.join(seconds)
 
     def hand_out(self, job_id: int, priority: int) -> int:
         """Give a number to whichever worker is free; returns the engine's own number for it.

@@ -121,6 +121,9 @@ class Worker:
             self._beating.set()
         until = self._monotonic() + self._deployment.home.settings.worker_grace
         self._log.info("worker_stopping", reason=reason, jobs=self._hands.busy)
+        # First no more numbers: what is handed over must not come back to this worker.
+        self._dispatcher.stop(0)
+        self._engine.stop(0)
         self._hands.hand_over(reason)
         if not self._hands.wait(max(0.0, until - self._monotonic())):
             with suppress(Exception):  # with the database away they are given up by the others

@@ -25,6 +25,7 @@ where job_id = %(job_id)s and engine_id = 0 and state = 'waiting'
 -- name: take_back
 update trueup.job set engine_id = null, engine_at = null
 where job_id = %(job_id)s and state = 'waiting' and engine_id is not null
+returning pg_notify('trueup_jobs', job_id::text)
 
 -- name: doubtful
 -- Handed to the engine a while ago, and nobody has begun it.
