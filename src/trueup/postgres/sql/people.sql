@@ -1,0 +1,98 @@
+-- name: people
+select person_id, login, name, role, standing, created_at, seen_at from trueup.person
+order by lower(name), person_id
+
+-- name: person
+select person_id, login, name, role, standing, created_at, seen_at from trueup.person
+where person_id = %(person_id)s
+
+-- name: by_login
+select person_id, login, name, role, standing, created_at, seen_at from trueup.person
+where lower(login) = lower(%(login)s)
+
+-- name: password
+select password_hash from trueup.person where person_id = %(person_id)s and standing = 'active'
+
+-- name: add
+insert into trueup.person (login, name, role) values (%(login)s, %(name)s, %(role)s)
+on conflict do nothing
+returning person_id, login, name, role, standing, created_at, seen_at
+
+-- name: change
+update trueup.person
+set role = coalesce(%(role)s, role), standing = coalesce(%(standing)s, standing),
+    name = coalesce(%(name)s, name)
+where person_id = %(person_id)s
+returning person_id, login, name, role, standing, created_at, seen_at
+
+-- name: other_admins
+select count(*) from trueup.person
+where role = 'admin' and standing = 'active' and person_id <> %(person_id)s
+
+-- name: invite
+with older as (delete from trueup.invitation where person_id = %(person_id)s)
+insert into trueup.invitation (digest, person_id, expires_at)
+values (%(digest)s, %(person_id)s, clock_timestamp() + make_interval(secs => %(seconds)s::float8))
+
+-- name: invited
+select person_id, login, name, role, standing, created_at, seen_at
+from trueup.person join trueup.invitation using (person_id)
+where digest = %(digest)s and expires_at > clock_timestamp() and standing <> 'disabled'
+
+-- name: accept
+with used as (
+    delete from trueup.invitation
+    where digest = %(digest)s and expires_at > clock_timestamp()
+    returning person_id
+), closed as (
+    -- Whoever knew the old password is out.
+    delete from trueup.web_session where person_id in (select person_id from used)
+)
+update trueup.person
+set password_hash = %(password_hash)s, standing = 'active'
+where person_id in (select person_id from used) and standing <> 'disabled'
+returning person_id, login, name, role, standing, created_at, seen_at
+
+-- name: rehash
+update trueup.person set password_hash = %(password_hash)s where person_id = %(person_id)s
+
+-- name: open
+insert into trueup.web_session (digest, person_id, expires_at, client)
+values (%(digest)s, %(person_id)s,
+        clock_timestamp() + make_interval(secs => %(seconds)s::float8), %(client)s)
+
+-- name: whose
+select person_id, login, name, role, standing, person.created_at, person.seen_at
+from trueup.web_session as session join trueup.person using (person_id)
+where digest = %(digest)s and standing = 'active' and expires_at > clock_timestamp()
+  and session.seen_at > clock_timestamp() - make_interval(secs => %(idle)s::float8)
+
+-- name: touch
+with session as (
+    update trueup.web_session set seen_at = clock_timestamp()
+    where digest = %(digest)s and seen_at < clock_timestamp() - interval '1 minute'
+    returning person_id
+)
+update trueup.person set seen_at = clock_timestamp() from session
+where person.person_id = session.person_id
+
+-- name: close
+delete from trueup.web_session where digest = %(digest)s
+
+-- name: close_all
+delete from trueup.web_session where person_id = %(person_id)s
+
+-- name: sweep
+delete from trueup.web_session where expires_at < clock_timestamp()
+
+-- name: note
+insert into trueup.deed (who, via, workspace, action, subject, before, after, reason, request_id)
+values (%(who)s, %(via)s, %(workspace)s, %(action)s, %(subject)s, %(before)s::jsonb,
+        %(after)s::jsonb, %(reason)s, %(request_id)s)
+
+-- name: deeds
+select at, who, action, subject, workspace, before, after, reason, via from trueup.deed
+where (%(workspace)s::text is null or workspace in (%(workspace)s, ''))
+  and (%(subject)s::text is null or subject = %(subject)s)
+order by deed_id desc
+limit %(limit)s
