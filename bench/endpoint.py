@@ -100,7 +100,8 @@ def main() -> int:
 async def _flood(flood: Flood, address: str, pid: int, seconds: float) -> Flood:
     """Send at an even rate, whatever the answers do; ask with the right secret once a second."""
     flood.before = _memory(pid)
-    limits = httpx2.Limits(max_connections=64)
+    # Less than the server keeps an idle one: it must not be closed while it is taken up again.
+    limits = httpx2.Limits(max_connections=64, keepalive_expiry=2)
     began = time.perf_counter()
     async with httpx2.AsyncClient(base_url=address, timeout=30, limits=limits) as client:
         sent: set[asyncio.Task[None]] = set()

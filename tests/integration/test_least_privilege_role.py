@@ -16,7 +16,7 @@ from support.postgres import fresh_database, with_database
 from support.site import Site, open_site
 from trueup.domain.jobs import Ending, Priority
 
-LOOKING = ("status", "errors", "runs", "limits", "trends", "held", "schedule", "jobs", "verify")
+LOOKING = ("status", "held", "jobs", "verify")
 ROLE = Path(__file__).parents[2] / "deploy/supabase/role.sql"
 
 

@@ -61,6 +61,9 @@ class Engine:
 
     def stop(self, seconds: float) -> None:
         """Carry nothing more; what is being carried is left to its thread."""
+        if self._thread.ident is None:
+            self._loop.close()
+            return
         with contextlib.suppress(RuntimeError):  # it has ended by itself
             self._loop.call_soon_threadsafe(self._stopping.set)
         if self._thread.is_alive():

@@ -184,7 +184,9 @@ def test_the_cron_job_fails_only_when_the_run_did(tmp_path: Path, code: int, see
 
 def test_a_stopped_cron_job_lets_the_run_end(tmp_path: Path) -> None:
     """The shell hands the signal on, and its exit code is the run's."""
-    program = "trap 'echo stopped; exit 4' TERM; echo begun; while :; do sleep 0.01; done"
+    program = (
+        "trap 'echo stopped; exit 4' TERM; echo begun; for _ in $(seq 500); do sleep 0.01; done"
+    )
     with night(tmp_path, program) as shell:
         assert shell.stdout is not None
         assert shell.stdout.readline() == "begun\n"

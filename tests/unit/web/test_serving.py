@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from fastapi import FastAPI
 
@@ -13,6 +15,7 @@ from trueup.web.serving import Server, address_of, listen, trusted
 def test_a_free_port_is_found_and_shown(host: str, shown: str) -> None:
     with listen(host, 0) as listening:
         address = address_of(listening)
+        assert listening.proto == socket.IPPROTO_TCP  # asyncio asks before it turns Nagle off
     assert address.startswith(f"http://{shown}")
     assert int(address.rpartition(":")[2]) > 0
 
