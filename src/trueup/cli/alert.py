@@ -15,8 +15,8 @@ from trueup.domain.errors import UsageError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from trueup.cli.reading import BusinessTime
     from trueup.postgres.alerts import Listed
+    from trueup.views.times import BusinessTime
 
 app = App(
     name="alert",

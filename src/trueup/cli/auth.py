@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 from trueup.cli import output
 from trueup.cli.selectors import Json
 from trueup.domain.errors import CredentialsError
+from trueup.views.times import local
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App as Parts
@@ -212,10 +213,10 @@ def _show_status(found: TokenStatus, state: str, zone: str) -> None:
     output.facts(
         {
             "token": state,
-            "issued": output.local(found.issued_at, zone),
-            "next refresh": output.local(found.refresh_at, zone),
-            "expires": output.local(found.expires_at, zone),
-            "silence until": output.local(found.cooldown_until, zone),
+            "issued": local(found.issued_at, zone),
+            "next refresh": local(found.refresh_at, zone),
+            "expires": local(found.expires_at, zone),
+            "silence until": local(found.cooldown_until, zone),
             "because": found.cooldown_reason or "-",
             "API host": found.api_domain or "-",
             "scope": found.scope or "-",

@@ -19,10 +19,10 @@ from trueup.domain.waiting import HeldState, Waiting
 from trueup.planner.explain import counted
 
 if TYPE_CHECKING:
-    from trueup.cli.reading import Desk
     from trueup.ports import Decision
     from trueup.postgres.decisions import PostgresDecisions
     from trueup.reconcile.deciding import Choice, Decided
+    from trueup.views.desk import Desk
 
 __all__ = ["approve", "held", "reject"]
 

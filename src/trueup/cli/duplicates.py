@@ -17,9 +17,9 @@ from trueup.domain.records import KINDS_OF, Kind, RemoteRecord
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App
-    from trueup.cli.reading import BusinessTime
     from trueup.planner.duplicates import Found, Group, Member, Memory
     from trueup.ports import Target
+    from trueup.views.times import BusinessTime
 
 Near = Annotated[
     bool, Parameter(name="--near", negative="--no-near", help="Also compare names, nearly.")
@@ -137,7 +137,7 @@ def _app(*, json: bool, verbose: bool) -> Iterator[App]:
 def _business_time(app: App) -> BusinessTime:
     from zoneinfo import ZoneInfo
 
-    from trueup.cli.reading import BusinessTime
+    from trueup.views.times import BusinessTime
 
     return BusinessTime(ZoneInfo(app.settings.timezone), app.clock.now())
 

@@ -26,7 +26,8 @@ from trueup.planner.explain import (
 from trueup.planner.succession import in_use
 
 if TYPE_CHECKING:
-    from trueup.cli.reading import BusinessTime, Desk
+    from trueup.views.desk import Desk
+    from trueup.views.times import BusinessTime
 
 _SHOWN = 20  # changes of a guard written out on a terminal; a pipe gets all
 

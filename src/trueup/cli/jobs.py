@@ -12,10 +12,11 @@ from cyclopts import Parameter
 from trueup.cli import output
 from trueup.cli.asking import By, person
 from trueup.cli.deployed import open_deployed
-from trueup.cli.reading import BusinessTime, Limit
+from trueup.cli.reading import Limit
 from trueup.cli.selectors import Json
 from trueup.domain.errors import TrueupError, UsageError
 from trueup.domain.jobs import JobState
+from trueup.views.times import BusinessTime
 
 if TYPE_CHECKING:
     from trueup.deployment import Deployment

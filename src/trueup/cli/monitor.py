@@ -15,8 +15,8 @@ from trueup.cli.reading import Limit, open_desk
 from trueup.cli.selectors import Json, Targets, targets_of
 
 if TYPE_CHECKING:
-    from trueup.cli.reading import BusinessTime
     from trueup.postgres.reports import TroubledProduct
+    from trueup.views.times import BusinessTime
 
 __all__ = ["errors", "history", "limits", "runs", "status", "trends"]
 
@@ -32,7 +32,8 @@ def status(*, json: Json = False) -> None:
       trueup status
       trueup status --json
     """
-    from trueup.cli.monitor_status import gather, show_status, status_as_json
+    from trueup.cli.monitor_status import show_status, status_as_json
+    from trueup.views.standing import gather
 
     with open_desk() as desk:
         found = gather(desk)

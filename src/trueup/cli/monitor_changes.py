@@ -12,8 +12,8 @@ from trueup.cli.reading import Limit, open_desk
 from trueup.cli.selectors import Json, known_skus
 
 if TYPE_CHECKING:
-    from trueup.cli.reading import BusinessTime
     from trueup.postgres.reports import PastChange
+    from trueup.views.times import BusinessTime
 
 _SHOWN = 60  # changes written out on a terminal; a pipe gets all
 _STYLES = {"applied": "green", "rejected": "red", "failed": "red", "held": "magenta"}

@@ -12,12 +12,13 @@ from trueup.cli.reading import open_desk
 from trueup.cli.selectors import Json
 
 if TYPE_CHECKING:
-    from trueup.cli.reading import BusinessTime, Desk
     from trueup.domain.runs import Run
     from trueup.ports import BudgetUsage
     from trueup.postgres.attention import ThrottledProduct
     from trueup.postgres.call_figures import ThrottleEvent
     from trueup.postgres.tokens import TokenStatus
+    from trueup.views.desk import Desk
+    from trueup.views.times import BusinessTime
 
 _BAR = 30
 _LAST = 10  # runs, refusals and products listed

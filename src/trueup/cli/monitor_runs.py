@@ -14,9 +14,11 @@ from trueup.cli.reading import Limit, open_desk
 from trueup.cli.selectors import Json
 from trueup.domain.errors import UsageError
 from trueup.domain.runs import Run, RunState, Tally
+from trueup.views.times import lasted
 
 if TYPE_CHECKING:
-    from trueup.cli.reading import BusinessTime, Desk
+    from trueup.views.desk import Desk
+    from trueup.views.times import BusinessTime
 
 _COLUMNS = (
     *("run", "started", "state", "trigger", "duration"),
@@ -113,7 +115,7 @@ def run_in_one_line(run: Run, time: BusinessTime) -> str:
     """`partial, 2026-03-02 02:00:00 +02:00 (3 h 05 min ago), took 3 min 20 s, 2 failed, 1 held`."""
     parts = [f"{run.state.value}, {time.at(run.started_at)} ({time.ago(run.started_at)})"]
     if run.finished_at is not None:
-        parts.append(f"took {output.lasted(run.duration_ms / 1000)}")
+        parts.append(f"took {lasted(run.duration_ms / 1000)}")
     counts = {"failed": _failed(run), **{n: run.summary.get(n, 0) for n in ("held", "deferred")}}
     parts += [f"{number:,} {word}" for word, number in counts.items() if number]
     return ", ".join(parts)
@@ -126,7 +128,7 @@ def _row(run: Run, time: BusinessTime) -> tuple[object, ...]:
         time.at(run.started_at),
         run.state.value,
         run.trigger.value,
-        None if running else output.lasted(run.duration_ms / 1000),
+        None if running else lasted(run.duration_ms / 1000),
         run.summary.get("processed"),
         _agreeing(run),
         _failed(run) if run.summary else None,
@@ -164,7 +166,7 @@ def _show_durations(found: Sequence[Run]) -> None:
     output.say()
     output.say(
         f"durations  {output.sparkline(seconds)}  oldest to newest,"
-        f" longest {output.lasted(max(seconds, default=0))}",
+        f" longest {lasted(max(seconds, default=0))}",
         "dim",
     )
 
@@ -199,7 +201,7 @@ def _show_summary(run: Run, time: BusinessTime) -> None:
             "trigger": run.trigger.value,
             "started": time.at(run.started_at),
             "finished": time.at(run.finished_at),
-            "duration": output.lasted(run.duration_ms / 1000) if run.finished_at else "-",
+            "duration": lasted(run.duration_ms / 1000) if run.finished_at else "-",
             "requests": f"{sum(run.requests.values()):,} ({requests or 'none'})",
             "plan": run.fingerprint or "-",
             **({"continues": run.resumes} if run.resumes else {}),

@@ -11,10 +11,11 @@ from cyclopts import Parameter
 from trueup.cli import output
 from trueup.cli.reading import open_desk
 from trueup.cli.selectors import Json, at_least_one
+from trueup.views.times import lasted
 
 if TYPE_CHECKING:
-    from trueup.cli.reading import BusinessTime
     from trueup.postgres.reports import DayFigures, FrequentFailure
+    from trueup.views.times import BusinessTime
 
 Days = Annotated[
     int,
@@ -74,7 +75,7 @@ def _show_days(found: Sequence[DayFigures]) -> None:
             (
                 day.day.isoformat(),
                 day.runs,
-                output.lasted(day.duration_ms / 1000) if day.runs else None,
+                lasted(day.duration_ms / 1000) if day.runs else None,
                 day.changes,
                 day.failures,
                 day.rate_limit_hits,

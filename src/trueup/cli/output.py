@@ -9,7 +9,6 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -121,23 +120,6 @@ def show(value: object) -> str:
         case int():
             return f"{value:,}"
     return str(value)
-
-
-def local(instant: datetime | None, zone: str) -> str:
-    """An instant in the business's own time zone."""
-    return "-" if instant is None else f"{instant.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S}"
-
-
-def lasted(seconds: float) -> str:
-    """A duration as a person reads it: 0.4 s, 12 s, 3 min 20 s, 1 h 05 min."""
-    if seconds < 10:  # noqa: PLR2004 (tenths matter below ten seconds)
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
 def sparkline(numbers: Sequence[float]) -> str:

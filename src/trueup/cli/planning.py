@@ -21,6 +21,7 @@ from trueup.domain.records import Kind, TargetName
 from trueup.planner.explain import explain_change, explain_finding, explain_violation
 from trueup.reconcile import drawing
 from trueup.reconcile.drawing import Drawn
+from trueup.views.times import lasted
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App
@@ -139,7 +140,7 @@ def _show_counts(plan: Plan, *, whole: bool) -> None:
             "need nothing": plan.unchanged,
             **({"wait for a person": _count_held(plan)} if plan.held else {}),
             "held or refused": f"{held} held, {refused} refused" if held or refused else "none",
-            "estimate": f"{plan.estimate.requests} requests, {output.lasted(plan.estimate.seconds)}"
+            "estimate": f"{plan.estimate.requests} requests, {lasted(plan.estimate.seconds)}"
             " at the rate limit",
             "fingerprint": plan.fingerprint,
         }

@@ -8,6 +8,7 @@ from trueup.domain.guards import Rule
 from trueup.domain.records import TargetName
 from trueup.domain.runs import ProductStatus, RunState, Trigger
 from trueup.reconcile.running import Report
+from trueup.views.times import lasted
 
 _WORDS = {
     RunState.SUCCEEDED: ("Agreement reached.", "bold green"),
@@ -48,7 +49,7 @@ def show_report(report: Report) -> None:
         {
             "products": run.summary["totalCandidates"],
             "requests": f"{sum(run.requests.values())} ({requests or 'none'})",
-            "duration": output.lasted(run.duration_ms / 1000),
+            "duration": lasted(run.duration_ms / 1000),
         }
     )
     if report.stale:

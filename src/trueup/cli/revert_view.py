@@ -11,6 +11,7 @@ from trueup.domain.plan import value_as_json
 from trueup.domain.records import Kind
 from trueup.domain.runs import ProductStatus, RunState
 from trueup.planner.explain import explain_value
+from trueup.views.times import lasted
 
 if TYPE_CHECKING:
     from trueup.planner.revert import Left
@@ -98,7 +99,7 @@ def _show_counts(way: WayBack) -> None:
     output.heading("Revert")
     if restoration.empty:
         output.say(*_nothing(way))
-    requests = f"{plan.estimate.requests} requests, {output.lasted(plan.estimate.seconds)}"
+    requests = f"{plan.estimate.requests} requests, {lasted(plan.estimate.seconds)}"
     output.facts(
         {
             "takes back": f"run {way.run_id}",

@@ -16,6 +16,7 @@ from cyclopts import Parameter
 from trueup.cli import output
 from trueup.cli.selectors import whole
 from trueup.cli.stopping import shout
+from trueup.views.times import local
 
 if TYPE_CHECKING:
     from trueup.deployment import Deployment
@@ -178,7 +179,7 @@ def _coming(deployment: Deployment) -> list[tuple[str, str]]:
             if len(deployment.workspaces) > 1:
                 name = f"{workspace}/{name}"
             for one in next_occurrences(schedule, deployment.clock.now(), 1):
-                when = f"{output.local(one.at, schedule.zone)} {schedule.zone}"
+                when = f"{local(one.at, schedule.zone)} {schedule.zone}"
                 found.append((name, when))
     return found
 

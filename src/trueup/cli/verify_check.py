@@ -12,12 +12,13 @@ from typing import Any
 
 from trueup import __version__
 from trueup.cli import output
-from trueup.cli.reading import BusinessTime, open_desk
+from trueup.cli.reading import open_desk
 from trueup.cli.verify_page import PageText
 from trueup.domain.errors import UsageError
 from trueup.domain.verification import Document, Head, Link, digest_rows
 from trueup.jobs.report_files import HEAD, read_csv, row_of
 from trueup.jobs.report_page import page
+from trueup.views.times import BusinessTime
 
 _REMEDY = "name a file that `trueup verify` wrote with --json, --csv or --html"
 

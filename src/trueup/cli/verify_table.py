@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from trueup.cli import output
-from trueup.cli.reading import BusinessTime
 from trueup.domain.records import TargetName
 from trueup.domain.verification import Accord, Document, Row, Side, Stand, Verification
 from trueup.jobs.report_files import Report, verdict
+from trueup.views.times import BusinessTime
 
 _SHOWN = 40  # rows written out on a terminal; a pipe and a file get all
 _COLUMNS = (

@@ -13,6 +13,7 @@ from trueup.cli import output
 from trueup.cli.selectors import Json
 from trueup.domain.errors import TrueupError
 from trueup.domain.schedule import NIGHTLY, Schedule
+from trueup.views.times import local
 
 if TYPE_CHECKING:
     from trueup.domain.runs import Run
@@ -120,8 +121,8 @@ def _show(standings: Sequence[Standing]) -> None:
                 f"{settings.org_id or '-'} ({settings.region})",
                 standing.database,
                 f"{standing.schedule.cron} {zone}",
-                output.local(standing.next_run, zone),
-                output.local(run.started_at if run else None, zone),
+                local(standing.next_run, zone),
+                local(run.started_at if run else None, zone),
                 run.state.value if run else "-",
             )
         )
