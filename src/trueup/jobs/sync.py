@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trueup.domain.jobs import Ending, Job, JobOutcome, Terms
 from trueup.domain.runs import RunState, Trigger
 from trueup.planner.due import Look
+from trueup.postgres.trouble import database_trouble
 from trueup.reconcile.drawing import draw, drawn_as_json
 from trueup.reconcile.orders import Order
 from trueup.reconcile.reported import exit_code, report_as_json
@@ -39,7 +40,13 @@ def sync(app: App, job: Job, brake: Brake) -> JobOutcome:
     if terms.force:
         found = app.catalogue.offering_ids(terms.skus)
         app.ledger.release([o for owners in found.values() for o in owners], terms.targets)
-    order = Order(scope, job.request.trigger, bounded=not terms.force, resumes=job.run_id)
+    order = Order(
+        scope,
+        job.request.trigger,
+        bounded=not terms.force,
+        resumes=job.run_id,
+        goes_on=lambda crash: database_trouble(crash) is not None,
+    )
     shop = app.workshop()
 
     def new_run_id(trigger: Trigger, started: datetime) -> str:
