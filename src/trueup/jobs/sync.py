@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from trueup.reconcile.applying import Brake
 
 LOCKED_WAIT = 5.0  # seconds until a job looks again whether the run lock is free
-_MOST_RESULTS = 100  # of a run's products, for whoever asked; the ledger has them all
+_MOST_RESULTS = 100  # of a run's products, or a plan's lines, for whoever asked
 _ENDINGS = {
     RunState.SUCCEEDED: Ending.SUCCEEDED,
     RunState.PARTIAL: Ending.PARTIAL,
@@ -91,6 +91,20 @@ def _draw(app: App, scope: Scope, terms: Terms, brake: Brake) -> JobOutcome:
     if brake.hands_over:
         return JobOutcome(None, message=brake.reason)  # what was read is not whole
     trouble = drawn.trouble
-    document = drawn_as_json(drawn) | {"exit_code": trouble.exit_code if trouble else 0}
+    document = _plan_in_short(drawn_as_json(drawn))
+    document["exit_code"] = trouble.exit_code if trouble else 0
     ending = Ending.FAILED if trouble else Ending.SUCCEEDED
     return JobOutcome(ending, message=trouble.message if trouble else "", report=document)
+
+
+def _plan_in_short(document: dict[str, Any]) -> dict[str, Any]:
+    """A plan's document with the first of its lines, and `counts` of all of them."""
+    changes, findings = document["changes"], document["findings"]
+    counts = {
+        "products": len({change.get("sku") for change in changes}),
+        "changes": len(changes),
+        "held": sum(bool(change.get("held")) for change in changes),
+        "findings": len(findings),
+    }
+    first = {"changes": changes[:_MOST_RESULTS], "findings": findings[:_MOST_RESULTS]}
+    return document | first | {"counts": counts}
