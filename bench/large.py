@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -115,17 +116,15 @@ def _build(url: str, products: int, nights: int) -> list[tuple[str, str]]:
 def _commands(lab: Lab, url: str, times: int) -> Iterator[tuple[str, str, str]]:
     for command in _COMMANDS:
         _call(lab, url, *command)  # the first one compiles
-        taken = [_timed(lambda command=command: _call(lab, url, *command)) for _ in range(times)]
+        taken = [_timed(partial(_call, lab, url, *command)) for _ in range(times)]
         yield f"`trueup {' '.join(command)}`", *_figures(taken)
 
 
 def _queries(url: str, times: int) -> Iterator[tuple[str, str, str]]:
     with psycopg.connect(url, autocommit=True) as connection:
         for name, query in _QUERIES.items():
-            taken = [
-                _timed(lambda query=query: connection.execute(query.encode()).fetchall())
-                for _ in range(times)
-            ]
+            ask = partial(connection.execute, query.encode())
+            taken = [_timed(lambda ask=ask: ask().fetchall()) for _ in range(times)]  # type: ignore[misc]
             yield name, *_figures(taken)
 
 

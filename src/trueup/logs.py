@@ -23,7 +23,10 @@ MASK: Final = "***"
 # A shorter one would be found in every word. It is longer than the mask, so hiding comes to an end.
 SHORTEST_SECRET: Final = 4
 _DEEPEST: Final = 6  # what lies deeper in a value is shown as its text
-_TOKEN: Final = re.compile(r"(?i)\b(zoho-oauthtoken|bearer|basic)(\s+)[^\s\"',]+")
+# Not "Basic Fibre" or "bearer token": what is shorter and secret is known by its value.
+_TOKEN: Final = re.compile(
+    r"(?i)\b(zoho-oauthtoken|(?:bearer|basic)(?=\s+[^\s\"',]{16}))(\s+)[^\s\"',]+"
+)
 _SECRET_NAME: Final = re.compile(
     r"(?i)(^|[_-])(authorization|password|passwd|secret|token|cookie|apikey|api_key)$"
 )

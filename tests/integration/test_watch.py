@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,7 @@ from trueup.postgres.importing import import_rows
 from trueup.postgres.touched import TouchedCatalogue
 
 CATALOGUE, DATED = CatalogueSource(), DatedSource()
+PATIENCE = 60.0  # seconds until what should happen counts as not happening
 PRODUCT = "00000000-0000-4000-8000-{:012d}"
 ONE, TWO = PRODUCT.format(1), PRODUCT.format(2)
 TWO_PRICES = f"""
@@ -127,7 +129,7 @@ def test_a_change_is_noted_when_its_writer_commits(shop: Connection, place: str)
         writer.rollback()
         writer.execute("update service_packages set price = 2 where sku = 'FIB-0002'")
         writer.commit()
-        shop.execute("select 1")  # the notification has been sent by now
+        assert select.select([listener], [], [], PATIENCE)[0]
         assert listener.heard()
         with listener.take() as touched:
             assert touched is not None

@@ -84,12 +84,14 @@ def test_a_line_without_a_secret_is_whole_and_well_formed() -> None:
     log.info("called", url="https://x.example/p%C3%A4ss%2Fw%C3%B6rd", note='a pass"word')
     log.info("named", headers={"Authorization": "Zoho-oauthtoken 1000.abc"}, token="1000.abc")
     log.info("quoted", text="sent Zoho-oauthtoken 1000.abc.def, got 401")
-    first, second, third = told(out)
+    log.info("sold", name="Basic Fibre-100", text="as a bearer 0123456789abcdef0123")
+    first, second, third, fourth = told(out)
     assert (first["event"], first["level"]) == ("called", "info")
     assert first["timestamp"].endswith("Z")
     assert (first["url"], first["note"]) == (f"https://x.example/{MASK}", f"a {MASK}")
     assert (second["headers"], second["token"]) == ({"Authorization": MASK}, MASK)
     assert third["text"] == f"sent Zoho-oauthtoken {MASK}, got 401"
+    assert (fourth["name"], fourth["text"]) == ("Basic Fibre-100", f"as a bearer {MASK}")
 
 
 def test_a_secret_that_is_a_word_of_ours_or_lies_between_two_is_cut_out_too() -> None:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import tomllib
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def test_nothing_made_by_tools_is_committed() -> None:
 def test_the_lock_file_is_in_step_with_the_project() -> None:
     """Everything that the project asks for is locked, in a version that it allows, with hashes."""
     project = tomllib.loads(_text(ROOT / "pyproject.toml"))
-    extras = [one for names in project["project"]["optional-dependencies"].values() for one in names]
+    extras = chain.from_iterable(project["project"]["optional-dependencies"].values())
     asked = [
         *project["project"]["dependencies"],
         *(one for one in extras if not one.startswith("trueup[")),

@@ -26,6 +26,7 @@ from trueup.domain.records import Kind, TargetName
 from trueup.domain.runs import ProductStatus, RunState
 from trueup.domain.states import Standing
 from trueup.planner.due import Look
+from trueup.reconcile.applying import Brake
 from trueup.reconcile.running import Report
 
 OK, FAILED, HELD, DEFERRED, SKIPPED, UNCHANGED = (
@@ -171,6 +172,25 @@ def test_a_crash_is_written_down_and_not_swallowed() -> None:
     assert last is not None
     assert (last.state, last.error) == (RunState.FAILED, "stopped by KeyboardInterrupt")
     assert floor.lock.taken is False
+
+
+def test_a_crash_after_which_somebody_goes_on_is_an_interruption() -> None:
+    """As when a worker loses its database: the job goes on, and nothing has failed."""
+    floor, crm, _ = weathered([a_row(1)])
+    whole = crm.apply
+
+    def broken(*_: object) -> Any:
+        raise OSError("the connection was lost")
+
+    crm.apply = broken  # type: ignore[method-assign, assignment]  # a twin in trouble
+    with pytest.raises(OSError, match="lost"):
+        floor.run(goes_on=lambda crash: isinstance(crash, OSError))
+    [run] = floor.ledger.runs.values()
+    assert (run.state, run.error) == (RunState.INTERRUPTED, "stopped by OSError")
+    crm.apply = whole  # type: ignore[method-assign]
+    floor.brake = Brake()
+    assert floor.run(resumes=run.run_id).run.state is RunState.SUCCEEDED
+    assert_settled(floor)
 
 
 # --- a catalogue that cannot be trusted ----------------------------------------------------

@@ -38,11 +38,12 @@ def jobs(*, limit: Limit = _MOST, json: Json = False) -> None:
       trueup jobs --limit 50 --json
     """
     from trueup.postgres.workers import Roster
+    from trueup.settings import chosen
 
     with open_deployed() as deployment:
         alive = Roster(deployment.home.pool).alive()
-        unfinished = deployment.queue.open_jobs()
-        ended = deployment.queue.recent(limit)
+        unfinished = deployment.queue.open_jobs(chosen())
+        ended = deployment.queue.recent(limit, chosen())
         # Jobs go by the time that all machines share, whatever clock a trial has set.
         time = BusinessTime(ZoneInfo(deployment.home.settings.timezone), datetime.now(UTC))
     if json:

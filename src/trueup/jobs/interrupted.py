@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from trueup.domain.errors import LeaseLostError
+from trueup.domain.errors import LeaseLostError, SchemaError
 from trueup.domain.jobs import Ending, Job, JobOutcome
 from trueup.ports import Queue
 from trueup.postgres.trouble import database_trouble
@@ -15,11 +15,12 @@ _MOST_ATTEMPTS = 30  # with the waits between them half an hour: by then a perso
 
 
 def interrupted(job: Job, error: BaseException) -> JobOutcome | None:
-    """How a job goes on after its database went away or its lock was lost.
+    """How a job goes on after its database went away, its lock was lost, or in mid-upgrade.
 
-    None for every other error, and for a trouble that has lasted too long.
+    A worker of another version than the schema's leaves the job to one of the right version. None
+    for every other error, and for a trouble that has lasted too long.
     """
-    trouble = error if isinstance(error, LeaseLostError) else database_trouble(error)
+    trouble = error if isinstance(error, LeaseLostError | SchemaError) else database_trouble(error)
     if trouble is None or job.attempt >= _MOST_ATTEMPTS:
         return None
     wait = min(_LONGEST_WAIT, 2.0 ** min(job.attempt - 1, 6))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trueup.domain.jobs import Ending, Job, JobOutcome, Terms
 from trueup.domain.runs import RunState, Trigger
 from trueup.planner.due import Look
+from trueup.postgres.trouble import database_trouble
 from trueup.reconcile.drawing import draw, drawn_as_json
 from trueup.reconcile.orders import Order
 from trueup.reconcile.reported import exit_code, report_as_json
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from trueup.reconcile.applying import Brake
 
 LOCKED_WAIT = 5.0  # seconds until a job looks again whether the run lock is free
-_MOST_RESULTS = 100  # of a run's products, for whoever asked; the ledger has them all
+_MOST_RESULTS = 100  # of a run's products, or a plan's lines, for whoever asked
 _ENDINGS = {
     RunState.SUCCEEDED: Ending.SUCCEEDED,
     RunState.PARTIAL: Ending.PARTIAL,
@@ -39,7 +40,13 @@ def sync(app: App, job: Job, brake: Brake) -> JobOutcome:
     if terms.force:
         found = app.catalogue.offering_ids(terms.skus)
         app.ledger.release([o for owners in found.values() for o in owners], terms.targets)
-    order = Order(scope, job.request.trigger, bounded=not terms.force, resumes=job.run_id)
+    order = Order(
+        scope,
+        job.request.trigger,
+        bounded=not terms.force,
+        resumes=job.run_id,
+        goes_on=lambda crash: database_trouble(crash) is not None,
+    )
     shop = app.workshop()
 
     def new_run_id(trigger: Trigger, started: datetime) -> str:
@@ -84,6 +91,20 @@ def _draw(app: App, scope: Scope, terms: Terms, brake: Brake) -> JobOutcome:
     if brake.hands_over:
         return JobOutcome(None, message=brake.reason)  # what was read is not whole
     trouble = drawn.trouble
-    document = drawn_as_json(drawn) | {"exit_code": trouble.exit_code if trouble else 0}
+    document = _plan_in_short(drawn_as_json(drawn))
+    document["exit_code"] = trouble.exit_code if trouble else 0
     ending = Ending.FAILED if trouble else Ending.SUCCEEDED
     return JobOutcome(ending, message=trouble.message if trouble else "", report=document)
+
+
+def _plan_in_short(document: dict[str, Any]) -> dict[str, Any]:
+    """A plan's document with the first of its lines, and `counts` of all of them."""
+    changes, findings = document["changes"], document["findings"]
+    counts = {
+        "products": len({change.get("sku") for change in changes}),
+        "changes": len(changes),
+        "held": sum(bool(change.get("held")) for change in changes),
+        "findings": len(findings),
+    }
+    first = {"changes": changes[:_MOST_RESULTS], "findings": findings[:_MOST_RESULTS]}
+    return document | first | {"counts": counts}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from trueup.domain.changes import Action, Change
@@ -30,11 +30,16 @@ class Approval:
     decision: Decision
 
 
+def _nobody(_: BaseException) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What somebody asked for: a scope, who asked, and how.
 
     `approved_plan` limits the run to exactly these changes; what differs from them is stale.
+    `goes_on` tells whether somebody else goes on with a run that ended by such an exception.
     """
 
     scope: Scope
@@ -44,6 +49,7 @@ class Order:
     bounded: bool = True
     approval: Approval | None = None
     resumes: str = ""  # the run that was handed over to this one
+    goes_on: Callable[[BaseException], bool] = _nobody
 
 
 def approved_by(

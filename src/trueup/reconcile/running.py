@@ -73,6 +73,8 @@ def _run_locked(shop: Workshop, order: Order, brake: Brake, record: Run, lock: H
     except TrueupError as trouble:
         error = trouble
     except BaseException as crash:
+        if order.goes_on(crash):
+            brake.pull(f"stopped by {type(crash).__name__}", hand_over=True)
         shop.ledger.finish(
             _ended(work, f"stopped by {type(crash).__name__}", crashed=True), lock.fence
         )

@@ -105,19 +105,19 @@ def _summary(job: Job) -> dict[str, int]:
     if "changes" not in report:
         summary = report.get("summary")
         return Tally().as_summary() | dict(summary) if summary else {}
-    changes = report["changes"]
+    counts = report["counts"]
     return Tally().as_summary() | {
-        "totalCandidates": len({change.get("sku") for change in changes}),
-        "held": sum(bool(change.get("held")) for change in changes),
-        "findings": len(report.get("findings", ())),
-        "changes": len(changes),
+        "totalCandidates": counts["products"],
+        "held": counts["held"],
+        "findings": counts["findings"],
+        "changes": counts["changes"],
     }
 
 
 def _results(job: Job) -> tuple[list[dict[str, Any]], int]:
     report = job.report
     if "changes" in report:
-        return list(report["changes"]), len(report["changes"])
+        return list(report["changes"]), report["counts"]["changes"]
     results = list(report.get("results", ()))
     return results, report.get("resultsCount", len(results))
 

@@ -72,7 +72,7 @@ def test_what_is_refused_and_where_it_stands(
     assert expected in refused.value.message
 
 
-@pytest.mark.parametrize("cron", ["0 2 * *", "@daily", "0 25 * * *", "* * * * * 5 6", "0 0 2 * * *"])
+@pytest.mark.parametrize("cron", ["0 2 * *", "@daily", "0 25 * * *", "* * * 5 6 7", "0 0 2 * * *"])
 def test_an_expression_has_five_fields(tmp_path: Path, cron: str) -> None:
     with pytest.raises(UsageError, match="TRUEUP_SCHEDULE: expected a cron expression of five"):
         schedules(tmp_path, TRUEUP_SCHEDULE=cron)

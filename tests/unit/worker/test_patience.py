@@ -7,7 +7,12 @@ import pytest
 
 from support.crew import a_request
 from support.memory_queue import MemoryQueue
-from trueup.domain.errors import CredentialsError, DatabaseUnavailableError, LeaseLostError
+from trueup.domain.errors import (
+    CredentialsError,
+    DatabaseUnavailableError,
+    LeaseLostError,
+    SchemaError,
+)
 from trueup.domain.jobs import Job
 from trueup.jobs.interrupted import interrupted
 from trueup.postgres.trouble import database_trouble
@@ -64,6 +69,7 @@ def test_pauses_grow_until_patience_ends() -> None:
         psycopg.errors.DeadlockDetected("deadlock detected"),
         DatabaseUnavailableError("The database cannot be reached"),
         LeaseLostError("the lock was lost"),
+        SchemaError("The database was upgraded by a newer Trueup"),
     ],
 )
 def test_what_passes_by_itself_ends_no_job(error: Exception) -> None:
