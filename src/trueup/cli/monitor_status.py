@@ -11,6 +11,7 @@ from trueup.domain.states import Standing
 
 if TYPE_CHECKING:
     from trueup.postgres.reports import Overview
+    from trueup.views.standing import Status
     from trueup.views.times import BusinessTime
 
 

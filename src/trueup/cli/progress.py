@@ -10,12 +10,13 @@ from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from trueup.cli.output import console, lasted
+from trueup.cli.output import console
 from trueup.domain.changes import Outcome
 from trueup.domain.plan import Plan
 from trueup.domain.records import Kind, TargetName
 from trueup.domain.runs import ProductResult
 from trueup.reconcile.scope import Silence
+from trueup.views.times import lasted
 
 if TYPE_CHECKING:
     from trueup.settings import Settings

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from cyclopts import Parameter
 
 from trueup.cli.selectors import at_least_one, whole
-
-if TYPE_CHECKING:
-    pass
+from trueup.views.desk import Desk
+from trueup.views.times import BusinessTime
 
 Limit = Annotated[
     int,

@@ -139,7 +139,9 @@ class People:
 
     def _rows(self, query: str, given: Mapping[str, Any]) -> list[dict[str, Any]]:
         with self._pool.connection() as connection:
-            return connection.cursor(row_factory=dict_row).execute(_SQL[query], given).fetchall()
+            rows = connection.cursor(row_factory=dict_row)
+            found: list[dict[str, Any]] = rows.execute(_SQL[query], given).fetchall()
+        return found
 
     def _do(self, query: str, given: Mapping[str, Any]) -> None:
         with self._pool.connection() as connection:
