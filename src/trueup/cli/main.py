@@ -60,6 +60,7 @@ _COMMANDS = (
     ("workspaces", "workspaces:workspaces", _SET_UP, "The workspaces, and how each stands."),
     ("db", "database:app", _SET_UP, "Create or migrate the database, load a catalogue."),
     ("auth", "auth:app", _SET_UP, "Get a refresh token; the state of the access token."),
+    ("user", "user:app", _SET_UP, "Who may use the pages, and as what."),
     ("emulator", "emulator:emulator", _SET_UP, "Start the Zoho emulator."),
 )
 

@@ -21,6 +21,7 @@ from trueup.web import cron, health, jobs, metrics, resync
 from trueup.web.front import Front
 from trueup.web.parts import Parts, request_id
 from trueup.web.refusals import Refusal
+from trueup.web.ui.pages import add_pages, is_page, problem
 
 _REMEDIES = {
     HTTPStatus.NOT_FOUND: "GET /openapi.json lists every address",
@@ -47,10 +48,14 @@ def make_app(deployment: Deployment, *, worker_here: bool = False) -> FastAPI:
     for one in (cron, resync, jobs, health):
         app.include_router(one.router(parts))
     app.include_router(metrics.router(deployment))
+    house = add_pages(app, parts)
+    app.state.house = house
 
     async def refuse(request: Request, refusal: Exception) -> Response:
         """A `Refusal`, or a path or method that is not there."""
         answered = refusal if isinstance(refusal, Refusal) else _unrouted(refusal)
+        if is_page(request):
+            return problem(request, answered)
         body = answered.body(deployment.clock.now(), request_id(request))
         return parts.answer(answered.status, body, answered.headers)
 
@@ -75,3 +80,4 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     app.state.parts.stopping.set()
     app.state.parts.bell.close()
+    app.state.house.rooms.close()

@@ -1,0 +1,106 @@
+"""Who may see and do what: every page asks for a seat, and a seat has a role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.responses import HTMLResponse
+from starlette.requests import Request
+
+from trueup.domain.errors import UsageError
+from trueup.domain.people import Deed, Person, Role
+from trueup.postgres.people import People
+from trueup.views.desk import Desk
+from trueup.web.parts import Parts, request_id
+from trueup.web.refusals import Refusal
+from trueup.web.ui.look import render
+from trueup.web.ui.rooms import Rooms
+from trueup.web.ui.session import FORM_FIELD, person_of, require_own_form
+
+
+class SignInFirst(Exception):  # noqa: N818 (the answer is a page, not an error)
+    """Nobody is signed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all pages share."""
+
+    parts: Parts
+    rooms: Rooms
+
+    @property
+    def people(self) -> People:
+        """Accounts, sessions and deeds."""
+        return People(self.parts.deployment.home.pool)
+
+    def seat(self, request: Request, workspace: str = "", needed: Role = Role.VIEWER) -> Seat:
+        """A seat for whoever sent the request, in front of a workspace or of none.
+
+        Raises `SignInFirst`, and `Refusal`: 403 for a role that may not, 404 for a workspace that
+        is not there.
+        """
+        person = person_of(request, self.people)
+        if person is None:
+            raise SignInFirst
+        if not person.role.may(needed):
+            raise Refusal(
+                HTTPStatus.FORBIDDEN,
+                f"your role {person.role.value} may not do this; {needed.value} may",
+                "ask an admin of Trueup for that role",
+            )
+        try:
+            if workspace:
+                self.parts.deployment.settings(workspace)
+        except UsageError as error:
+            raise Refusal(HTTPStatus.NOT_FOUND, error.message, error.remedy) from None
+        return Seat(self, request, person, workspace)
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Somebody in front of a page."""
+
+    house: House
+    request: Request
+    person: Person
+    workspace: str = ""
+
+    @contextmanager
+    def desk(self) -> Iterator[Desk]:
+        """The workspace of the address, open."""
+        with self.house.rooms.desk(self.workspace) as desk:
+            yield desk
+
+    def show(
+        self, template: str, desk: Desk, status: HTTPStatus = HTTPStatus.OK, **more: Any
+    ) -> HTMLResponse:
+        """A page of the workspace."""
+        context = {
+            "person": self.person,
+            "workspace": self.workspace,
+            "workspaces": sorted(self.house.parts.deployment.workspaces),
+            "time": desk.time,
+            "currency": desk.app.settings.currency,
+            "may": lambda role: self.person.role.may(Role(role)),
+            "base": f"/w/{self.workspace}",
+            **more,
+        }
+        return render(self.request, template, context, status)
+
+    async def form(self) -> dict[str, str]:
+        """The fields of a form that we showed to this session; raises `Refusal` (403)."""
+        given = await self.request.form()
+        fields = {name: text for name, text in given.items() if isinstance(text, str)}
+        require_own_form(self.request, fields.get(FORM_FIELD, ""))
+        return fields
+
+    def note(self, action: str, subject: str, *, reason: str = "", **states: Any) -> None:
+        """Write down what this person did; `before` and `after` where something changed."""
+        when, where = self.house.parts.deployment.clock.now(), self.workspace
+        deed = Deed(when, self.person.name, action, subject, where, reason=reason, **states)
+        self.house.people.note(deed, request_id(self.request))

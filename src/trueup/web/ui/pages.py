@@ -1,0 +1,72 @@
+"""All pages, one file each, and what happens when one cannot be shown."""
+
+from __future__ import annotations
+
+from functools import cache
+from http import HTTPStatus
+from importlib.resources import files
+from mimetypes import guess_type
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import Response
+from starlette.requests import Request
+
+from trueup.web.parts import Parts
+from trueup.web.refusals import Refusal
+from trueup.web.ui import overview, signing_in
+from trueup.web.ui.access import House, SignInFirst
+from trueup.web.ui.look import render
+from trueup.web.ui.rooms import Rooms
+from trueup.web.ui.session import login_address, see_other
+
+_PAGES = (signing_in, overview)
+_FOR_EVER = "public, max-age=31536000, immutable"  # another content has another address
+_FOR_PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+
+
+def add_pages(app: FastAPI, parts: Parts) -> House:
+    """Put the pages below `/`; the house is closed by whoever closes the app."""
+    house = House(parts, Rooms(parts.deployment))
+    for page in _PAGES:
+        app.include_router(page.router(house))
+    app.include_router(_static())
+
+    async def sign_in_first(request: Request, _: Exception) -> Response:
+        return see_other(login_address(request))
+
+    app.add_exception_handler(SignInFirst, sign_in_first)
+    return house
+
+
+def is_page(request: Request) -> bool:
+    """Whether a person reads the answer."""
+    return not request.url.path.startswith(_FOR_PROGRAMS)
+
+
+def problem(request: Request, refusal: Refusal) -> Response:
+    """A page that says what is wrong and what to do."""
+    title = HTTPStatus(refusal.status).phrase
+    context = {"title": title, "error": refusal.error, "remedy": refusal.remedy}
+    return render(request, "problem.html", context, HTTPStatus(refusal.status))
+
+
+def _static() -> APIRouter:
+    found = APIRouter(include_in_schema=False)
+
+    @found.get("/static/{digest}/{name}")
+    def file(digest: str, name: str) -> Response:
+        """A file that comes with us. The digest is for browsers, which keep it for ever."""
+        content = _content(name)
+        if content is None:
+            raise Refusal(HTTPStatus.NOT_FOUND, f"there is no file {name!r} ({digest})")
+        kind = guess_type(name)[0] or "application/octet-stream"
+        return Response(content, media_type=kind, headers={"Cache-Control": _FOR_EVER})
+
+    return found
+
+
+@cache
+def _content(name: str) -> bytes | None:
+    folder = files("trueup.web.ui") / "static"
+    known = {entry.name: entry for entry in folder.iterdir() if entry.is_file()}
+    return known[name].read_bytes() if name in known else None
