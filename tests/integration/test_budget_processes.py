@@ -124,7 +124,7 @@ def test_four_processes_get_equal_shares(
     assert [caller.wait(timeout=30) for caller in callers] == [0, 0, 0, 0]
 
     shares = collections.Counter(name for _, name in recorder.arrivals)
-    assert max(shares.values()) / min(shares.values()) < 1.3
+    assert max(shares.values()) / min(shares.values()) < 1.5
 
 
 def test_a_killed_caller_frees_its_seat(
@@ -157,7 +157,7 @@ def test_more_callers_than_seats_take_turns(
     assert [caller.wait(timeout=30) for caller in callers] == [0, 0, 0, 0]
 
     shares = collections.Counter(name for _, name in recorder.arrivals)
-    assert max(shares.values()) / min(shares.values()) < 1.3
+    assert max(shares.values()) / min(shares.values()) < 1.5
 
 
 def test_refusals_are_on_record(pool: ConnectionPool) -> None:
