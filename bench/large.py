@@ -164,7 +164,8 @@ def _committing_later(connection: Connection) -> Iterator[None]:
 
 
 def _call(lab: Lab, url: str, *command: str) -> str:
-    inherited = {n: v for n, v in os.environ.items() if not n.startswith(("TRUEUP_", "ZOHO_"))}
+    apart = ("TRUEUP_", "ZOHO_", "PYTHONDONTWRITEBYTECODE")
+    inherited = {n: v for n, v in os.environ.items() if not n.startswith(apart)}
     ours = {
         "DATABASE_URL": url,
         "TRUEUP_DATA_DIR": str(lab.folder / "data"),
