@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 from cyclopts import Parameter
@@ -16,6 +16,7 @@ from trueup.cli.reading import Limit
 from trueup.cli.selectors import Json
 from trueup.domain.errors import TrueupError, UsageError
 from trueup.domain.jobs import JobState
+from trueup.views.documents import job_as_json, worker_as_json
 from trueup.views.times import BusinessTime
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def jobs(*, limit: Limit = _MOST, json: Json = False) -> None:
         output.print_json(
             {
                 "now": time.iso(time.now),
-                "workers": [_worker_as_json(one, time) for one in alive],
+                "workers": [worker_as_json(one, time) for one in alive],
                 "open": [job_as_json(job, time) for job in unfinished],
                 "ended": [job_as_json(job, time) for job in ended],
             }
@@ -117,45 +118,6 @@ def _cancel_run(deployment: Deployment, run_id: str, by: str) -> None:
     raise UsageError(
         f"no run {run_id!r} is running{''.join(unseen)}", "`trueup runs` and `trueup jobs` show all"
     )
-
-
-def job_as_json(job: Job, time: BusinessTime) -> dict[str, Any]:
-    """A job as a document."""
-    asked = job.request
-    return {
-        "job_id": job.job_id,
-        "workspace": asked.workspace,
-        "kind": asked.kind.value,
-        "trigger": asked.trigger.value,
-        "priority": int(asked.priority),
-        "schedule": asked.schedule or None,
-        "slot": asked.slot or None,
-        "skus": list(asked.terms.skus),
-        "state": job.state.value,
-        "ending": job.ending.value if job.ending else None,
-        "asked_at": time.iso(job.asked_at),
-        "asked_by": asked.asked_by or None,
-        "not_before": time.iso(job.not_before),
-        "started_at": time.iso(job.started_at),
-        "finished_at": time.iso(job.finished_at),
-        "attempt": job.attempt,
-        "worker": job.worker or None,
-        "run_id": job.run_id or None,
-        "message": job.message or None,
-        "cancelled_by": job.cancelled_by or None,
-    }
-
-
-def _worker_as_json(one: WorkerSeen, time: BusinessTime) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "host": one.host,
-        "pid": one.pid,
-        "version": one.version,
-        "slots": one.slots,
-        "started_at": time.iso(one.started_at),
-        "seen_at": time.iso(one.seen_at),
-    }
 
 
 def _show_workers(alive: Sequence[WorkerSeen], time: BusinessTime) -> None:

@@ -32,7 +32,8 @@ def status(*, json: Json = False) -> None:
       trueup status
       trueup status --json
     """
-    from trueup.cli.monitor_status import show_status, status_as_json
+    from trueup.cli.monitor_status import show_status
+    from trueup.views.documents import status_as_json
     from trueup.views.standing import gather
 
     with open_desk() as desk:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from trueup.cli import output
 from trueup.cli.reading import Limit, open_desk
 from trueup.cli.selectors import Json, known_skus
+from trueup.views.documents import change_as_json
 
 if TYPE_CHECKING:
     from trueup.postgres.reports import PastChange
@@ -50,32 +51,6 @@ def history(
         show_change(change, desk.time, run=True)
     if len(found) == limit:
         output.say(f"… perhaps more; --limit {2 * limit} shows more", "dim")
-
-
-def change_as_json(change: PastChange, time: BusinessTime) -> dict[str, Any]:
-    """One change that was tried or held; `deltas` is {"field": [before, after]}."""
-    from trueup.domain.plan import value_as_json
-
-    return {
-        "run_id": change.run_id,
-        "at": time.iso(change.at),
-        "target": change.target.value,
-        "kind": change.key.kind.value,
-        "code": change.key.code,
-        "sku": change.sku,
-        "action": change.action.value,
-        "reason": change.reason.value,
-        "deltas": {
-            name: [value_as_json(delta.before), value_as_json(delta.after)]
-            for name, delta in change.deltas.items()
-        },
-        "status": change.status.value,
-        "remote_id": change.remote_id or None,
-        "error_code": change.error_code or None,
-        "detail": change.detail or None,
-        "actor": change.actor or None,
-        "editor": change.editor or None,
-    }
 
 
 def show_changes(changes: Iterable[PastChange], time: BusinessTime) -> list[PastChange]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trueup.cli import output
-from trueup.cli.monitor_runs import COUNTED
 from trueup.cli.reading import open_desk
 from trueup.cli.selectors import Json
+from trueup.views.documents import COUNTED
 
 if TYPE_CHECKING:
     from trueup.domain.runs import Run

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from cyclopts import App, Parameter
 
 from trueup.cli import output
-from trueup.cli.monitor_changes import change_as_json, show_changes, why_it_failed
+from trueup.cli.monitor_changes import show_changes, why_it_failed
 from trueup.cli.reading import Limit, open_desk
 from trueup.cli.selectors import Json
 from trueup.domain.errors import UsageError
 from trueup.domain.runs import Run, RunState, Tally
+from trueup.views.documents import COUNTED, change_as_json, in_order, run_as_json
 from trueup.views.times import lasted
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ _COLUMNS = (
     *("#products", "#agree", "#failed", "#held", "#deferred", "#requests"),
 )
 _WIDE = 150  # columns of a terminal that the table needs
-COUNTED = ("oauth", "crm", "billing")  # requests, in this order
 LAST = "last"  # the word for the newest run
 _COMPARED = 500  # runs among which a mistyped id is looked for
 
@@ -91,24 +91,6 @@ def show_run(
         output.heading(f"Failed ({len(failures):,})")
         columns = ("record", "outcome", "why")
         output.table(columns, [(str(c.key), c.status.value, why_it_failed(c)) for c in failures])
-
-
-def run_as_json(run: Run, time: BusinessTime) -> dict[str, Any]:
-    """One run as other people's scripts read it; times in the business zone."""
-    return {
-        "run_id": run.run_id,
-        "state": run.state.value,
-        "trigger": run.trigger.value,
-        "started_at": time.iso(run.started_at),
-        "finished_at": time.iso(run.finished_at),
-        "duration_ms": run.duration_ms,
-        "fingerprint": run.fingerprint,
-        "summary": _in_order(run.summary, tuple(Tally().as_summary())),
-        "requests": _in_order(run.requests, COUNTED),
-        "violations": list(run.violations),
-        "error": run.error,
-        "resumes": run.resumes or None,
-    }
 
 
 def run_in_one_line(run: Run, time: BusinessTime) -> str:
@@ -193,7 +175,7 @@ def _no_run_yet() -> NoReturn:
 
 def _show_summary(run: Run, time: BusinessTime) -> None:
     output.say(f"Run {run.run_id}", "bold")
-    counts = _in_order(run.requests, COUNTED)
+    counts = in_order(run.requests, COUNTED)
     requests = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
     output.facts(
         {
@@ -210,7 +192,7 @@ def _show_summary(run: Run, time: BusinessTime) -> None:
     )
     if run.summary:
         output.heading("Counts")
-        summary = _in_order(run.summary, tuple(Tally().as_summary()))
+        summary = in_order(run.summary, tuple(Tally().as_summary()))
         output.facts({_spaced(name): number for name, number in summary.items()})
 
 
@@ -227,12 +209,6 @@ def _show_guards(desk: Desk, run: Run) -> None:
     counts = {state: sum(1 for one in of_run if one.state is state) for state in HeldState}
     told = ", ".join(f"{number:,} {state.value}" for state, number in counts.items() if number)
     output.say(f"by now: {told or 'nothing of it waits'}", "bold")
-
-
-def _in_order(counts: Mapping[str, int], names: Sequence[str]) -> dict[str, int]:
-    """The counts in the order of the names: a jsonb column forgets it."""
-    known = {name: counts[name] for name in names if name in counts}
-    return {**known, **counts}
 
 
 def _spaced(name: str) -> str:

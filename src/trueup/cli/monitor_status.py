@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trueup.cli import output
-from trueup.cli.monitor_runs import run_as_json, run_in_one_line
+from trueup.cli.monitor_runs import run_in_one_line
 from trueup.domain.records import TargetName
 from trueup.domain.states import Standing
 
@@ -13,40 +13,6 @@ if TYPE_CHECKING:
     from trueup.postgres.reports import Overview
     from trueup.views.standing import Status
     from trueup.views.times import BusinessTime
-
-
-def status_as_json(found: Status, time: BusinessTime) -> dict[str, Any]:
-    """The document of `trueup status --json`."""
-    success, writer = found.last_success, found.writer
-    return {
-        "now": time.iso(time.now),
-        "time_zone": str(time.zone),
-        "products": {
-            "total": found.total,
-            "agreeing": found.overview.agreeing,
-            "never_compared": found.never_compared,
-            "quarantined": found.overview.quarantined,
-            "failing_repeatedly": found.overview.stubborn,
-        },
-        "standings": [
-            {"crm": c.crm.value, "billing": c.billing.value, "products": c.products}
-            for c in found.overview.standings
-        ],
-        "oldest_verification": time.iso(found.overview.oldest_verification),
-        "running": writer
-        and {
-            "run_id": writer.run_id,
-            "host": writer.host,
-            "pid": writer.pid,
-            "since": time.iso(writer.since),
-        },
-        "last_success": success and run_as_json(success, time),
-        "last_run": found.last_run and run_as_json(found.last_run, time),
-        "attention": [
-            {"what": a.what, "products": a.products, "why": a.why, "remedy": a.remedy}
-            for a in found.attention
-        ],
-    }
 
 
 def show_status(found: Status, time: BusinessTime) -> None:

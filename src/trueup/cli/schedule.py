@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 from cyclopts import Parameter
 
 from trueup.cli import output
-from trueup.cli.jobs import job_as_json
 from trueup.cli.selectors import Json, at_least_one, whole
 from trueup.domain.errors import TrueupError, UsageError
 from trueup.domain.jobs import JobState
 from trueup.domain.schedule import Occurrence, Schedule
+from trueup.views.documents import job_as_json
 from trueup.views.times import BusinessTime
 
 if TYPE_CHECKING:
