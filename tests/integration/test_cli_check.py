@@ -14,9 +14,9 @@ import pytest
 from support.emulator import emulator_process
 from support.program import Result, run_cli, run_program
 from support.site import Console
-from trueup.cli.preflight import Verdict
-from trueup.cli.preflight_zoho import api_domain, crm_limits
 from trueup.settings import load
+from trueup.views.preflight import Verdict
+from trueup.views.preflight_zoho import api_domain, crm_limits
 from trueup.zoho.scopes import OPTIONAL_SCOPES, SCOPES
 
 Lines = list[dict[str, str]]

@@ -13,8 +13,8 @@ from trueup.settings.workspaces import DEFAULT_WORKSPACE
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App
-    from trueup.cli.catalogue_use import CatalogueUse
     from trueup.settings import Settings
+    from trueup.views.catalogue_use import CatalogueUse
 
 _CREDENTIALS, _CONFIGURATION = 4, 2  # exit codes (spec §3.2)
 _MINUTE, _DAY = 60, 86_400

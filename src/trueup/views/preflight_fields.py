@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from trueup.cli.catalogue_use import CatalogueUse, FieldUse, Form, form_of_value
-from trueup.cli.preflight import Line, Verdict
 from trueup.domain.records import FieldSpec, Kind
 from trueup.planner.mapping import FieldMap, FieldRule, Policy
+from trueup.views.catalogue_use import CatalogueUse, FieldUse, Form, form_of_value
+from trueup.views.preflight import Line, Verdict
 from trueup.zoho.probe import Layout
 
 # Without these a record cannot be recognised, or has no price.

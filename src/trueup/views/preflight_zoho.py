@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from trueup.cli.preflight import Line, Verdict, clock_skew
 from trueup.domain.records import TargetName
+from trueup.views.preflight import Line, Verdict, clock_skew
 from trueup.zoho import probe
 from trueup.zoho.crm import BASE as CRM
 from trueup.zoho.regions import REGIONS, region

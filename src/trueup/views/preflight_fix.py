@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from trueup.cli.catalogue_use import Form
-from trueup.cli.preflight import Line, Verdict
-from trueup.cli.preflight_fields import form_of, rules
 from trueup.domain.records import Kind
 from trueup.planner.mapping import DEFAULT_RULES, FieldMap, FieldRule
+from trueup.views.catalogue_use import Form
+from trueup.views.preflight import Line, Verdict
+from trueup.views.preflight_fields import form_of, rules
 from trueup.zoho.custom_fields import Described, MadeField, NewField, create_fields
 
 if TYPE_CHECKING:

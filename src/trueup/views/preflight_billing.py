@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from trueup.cli.preflight import Line, Verdict
-from trueup.cli.preflight_zoho import currency_line
 from trueup.domain.records import TargetName
 from trueup.settings.options import BY_KEY
 from trueup.settings.workspaces import variable
+from trueup.views.preflight import Line, Verdict
+from trueup.views.preflight_zoho import currency_line
 from trueup.zoho import probe
 
 if TYPE_CHECKING:
