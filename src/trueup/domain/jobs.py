@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from trueup.domain.records import TargetName
 from trueup.domain.runs import Trigger
@@ -24,6 +24,15 @@ class JobKind(StrEnum):
     VERIFY = "verify"  # compare everything, write to no target
     REPORT = "report"  # verify, and send the verdict to people
     PRUNE = "prune"  # remove history that is past its time
+    DRIFT = "drift"  # compare everything and keep what differs, write to no target
+    DUPLICATES = "duplicates"  # find records that are one thing twice
+    APPROVE = "approve"  # carry out held changes that a person let pass
+    REVERT = "revert"  # take a run back
+    ADOPT = "adopt"  # bind a remote record to a product
+
+
+# What may be asked for again and again by a schedule; the others name what a person wants once.
+RECURRING: Final = (JobKind.SYNC, JobKind.VERIFY, JobKind.REPORT, JobKind.PRUNE)
 
 
 class JobState(StrEnum):
@@ -57,22 +66,43 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a job is limited to. No SKUs: what is due. `force` looks at them whenever verified."""
+    """What a job is limited to. No SKUs: what is due. `force` looks at them whenever verified.
+
+    What a person asked for by name: `held` are the numbers of held changes (an approval),
+    `takes_back` a run and `exactly` the marks of the changes that were shown of it (a revert; None:
+    whatever it comes to), `remote_id` and `part` a record (an adoption), `reason` their words.
+    """
 
     skus: tuple[str, ...] = ()
     targets: tuple[TargetName, ...] = tuple(TargetName)
     max_products: int | None = None
     dry_run: bool = False
     force: bool = False
+    held: tuple[int, ...] = ()
+    takes_back: str = ""
+    exactly: tuple[str, ...] | None = None
+    remote_id: str = ""
+    part: str = ""
+    reason: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """For the database."""
+        """For the database. What only some kinds of jobs have is left out of the others."""
+        named = {
+            "held": list(self.held) or None,
+            "takes_back": self.takes_back,
+            "exactly": None if self.exactly is None else list(self.exactly),
+            "remote_id": self.remote_id,
+            "part": self.part,
+            "reason": self.reason,
+        }
         return {
             "skus": list(self.skus),
             "targets": [target.value for target in self.targets],
             "max_products": self.max_products,
             "dry_run": self.dry_run,
             "force": self.force,
+            # None of the changes is another wish than all of them.
+            **{name: value for name, value in named.items() if value not in (None, "")},
         }
 
     @classmethod
@@ -84,6 +114,12 @@ class Terms:
             max_products=given.get("max_products"),
             dry_run=bool(given.get("dry_run", False)),
             force=bool(given.get("force", False)),
+            held=tuple(given.get("held", ())),
+            takes_back=given.get("takes_back", ""),
+            exactly=None if given.get("exactly") is None else tuple(given["exactly"]),
+            remote_id=given.get("remote_id", ""),
+            part=given.get("part", ""),
+            reason=given.get("reason", ""),
         )
 
 

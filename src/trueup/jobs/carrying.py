@@ -11,6 +11,7 @@ from trueup.domain.jobs import Ending, Job, JobKind, JobOutcome, Priority
 from trueup.jobs.alerting import after
 from trueup.jobs.interrupted import interrupted, or_cancelled
 from trueup.jobs.journal import Journal
+from trueup.jobs.looking import look_for_drift, look_for_duplicates
 from trueup.jobs.pruning import remove_what_is_old
 from trueup.jobs.reporting import report
 from trueup.jobs.sync import sync
@@ -28,6 +29,8 @@ KINDS: dict[JobKind, Work] = {
     JobKind.VERIFY: verify,
     JobKind.REPORT: report,
     JobKind.PRUNE: remove_what_is_old,
+    JobKind.DRIFT: look_for_drift,
+    JobKind.DUPLICATES: look_for_duplicates,
 }
 
 
