@@ -61,6 +61,7 @@ _COMMANDS = (
     ("db", "database:app", _SET_UP, "Create or migrate the database, load a catalogue."),
     ("auth", "auth:app", _SET_UP, "Get a refresh token; the state of the access token."),
     ("user", "user:app", _SET_UP, "Who may use the pages, and as what."),
+    ("token", "tokens:app", _SET_UP, "What programs use the API with."),
     ("emulator", "emulator:emulator", _SET_UP, "Start the Zoho emulator."),
 )
 

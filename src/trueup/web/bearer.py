@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
-from typing import Final
+from typing import Final, NoReturn
 
 from fastapi.security import HTTPBearer
 from starlette.requests import Request
@@ -112,6 +112,14 @@ class Gate:
         if opened:
             request.state.opened = opened
             return
+        self.turn_away(
+            request,
+            "the secret is wrong or missing",
+            "send CRON_SECRET as a bearer token in the Authorization header, never in the address",
+        )
+
+    def turn_away(self, request: Request, error: str, remedy: str) -> NoReturn:
+        """Count a wrong secret, of whatever kind; raises the `Refusal` 401 or, of too many, 429."""
         wait = self._attempts.count(client_of(request.scope))
         if wait:
             raise Refusal(
@@ -121,10 +129,7 @@ class Gate:
                 headers={"Retry-After": str(math.ceil(wait))},
             )
         raise Refusal(
-            HTTPStatus.UNAUTHORIZED,
-            "the secret is wrong or missing",
-            "send CRON_SECRET as a bearer token in the Authorization header, never in the address",
-            headers={"WWW-Authenticate": "Bearer"},
+            HTTPStatus.UNAUTHORIZED, error, remedy, headers={"WWW-Authenticate": "Bearer"}
         )
 
     def opens(self, headers: Sequence[str]) -> frozenset[str]:
