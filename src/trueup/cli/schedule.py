@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 from cyclopts import Parameter
@@ -15,7 +14,7 @@ from trueup.cli.selectors import Json, at_least_one, whole
 from trueup.domain.errors import TrueupError, UsageError
 from trueup.domain.jobs import JobState
 from trueup.domain.schedule import Occurrence, Schedule
-from trueup.views.documents import job_as_json
+from trueup.views.schedules import Page, Past, page_of, read_past, schedule_as_json
 from trueup.views.times import BusinessTime
 
 if TYPE_CHECKING:
@@ -43,18 +42,6 @@ After = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One schedule: what comes, the last slot that is over, and those that wait or run."""
-
-    workspace: str
-    schedule: Schedule
-    time: BusinessTime
-    coming: Sequence[Occurrence]
-    last: Job | None = None
-    unfinished: Sequence[Job] = field(default=())
-
-
 def schedule(*, count: Count = _COUNT, after: After = None, json: Json = False) -> None:
     """When each schedule is due next, in local time and UTC, and how its last slot ended.
 
@@ -75,13 +62,17 @@ def schedule(*, count: Count = _COUNT, after: After = None, json: Json = False) 
     now = clock_of(home).now()
     past, trouble = _past(home, shown)
     pages = [
-        _page(settings, one, now, after, min(count, _MOST), past)
+        page_of(settings.workspace, one, now, _begin(after, one, now), min(count, _MOST), past)
         for settings in shown
         for one in settings.schedules
     ]
     if json:
         output.print_json(
-            {"now": now, "trouble": trouble, "schedules": [_document(page) for page in pages]}
+            {
+                "now": now,
+                "trouble": trouble,
+                "schedules": [schedule_as_json(page) for page in pages],
+            }
         )
         return
     for page in pages:
@@ -91,37 +82,19 @@ def schedule(*, count: Count = _COUNT, after: After = None, json: Json = False) 
         output.say(f"How the last ones went is not known: {trouble}", "yellow")
 
 
-def _page(
-    settings: Settings,
-    one: Schedule,
-    now: datetime,
-    after: str | None,
-    count: int,
-    past: Past,
-) -> Page:
-    from trueup.planner.schedule import next_occurrences
-
-    workspace, time = settings.workspace, BusinessTime(ZoneInfo(one.zone), now)
-    coming = next_occurrences(one, _begin(after, time), count)
-    last, unfinished = past.get((workspace, one.name), (None, ()))
-    return Page(workspace, one, time, coming, last, unfinished)
-
-
-def _begin(after: str | None, time: BusinessTime) -> datetime:
+def _begin(after: str | None, one: Schedule, now: datetime) -> datetime:
     if after is None:
-        return time.now
+        return now
     try:
         given = datetime.fromisoformat(after)
     except ValueError:
         raise UsageError(
             f"--after: expected a date or time such as 2026-10-24T18:00, not {after!r}"
         ) from None
-    return given if given.tzinfo else given.replace(tzinfo=time.zone)
+    return given if given.tzinfo else given.replace(tzinfo=ZoneInfo(one.zone))
 
 
 # --- what became of the slots before --------------------------------------------------------------
-
-Past = dict[tuple[str, str], tuple["Job | None", Sequence["Job"]]]
 
 
 def _past(home: Settings, shown: Sequence[Settings]) -> tuple[Past, str | None]:
@@ -136,49 +109,12 @@ def _past(home: Settings, shown: Sequence[Settings]) -> tuple[Past, str | None]:
     try:
         with open_app(home, person=True) as app, connect(app.database_url) as connection:
             require_current(connection)
-            return dict(_read(connection, shown)), None
+            return read_past(connection, ((one.workspace, one.schedules) for one in shown)), None
     except TrueupError as error:
         return {}, error.message
 
 
-def _read(
-    connection: Any, shown: Sequence[Settings]
-) -> Iterator[tuple[tuple[str, str], tuple[Job | None, Sequence[Job]]]]:
-    from trueup.postgres.slots import last_slots, open_slots
-
-    for settings in shown:
-        workspace, names = settings.workspace, [one.name for one in settings.schedules]
-        last = last_slots(connection, workspace, names)
-        unfinished = open_slots(connection, workspace, names)
-        for name in names:
-            mine = [job for job in unfinished if job.request.schedule == name]
-            yield (workspace, name), (last.get(name), mine)
-
-
-# --- for programs and for people ------------------------------------------------------------------
-
-
-def _document(page: Page) -> dict[str, Any]:
-    one, time = page.schedule, page.time
-    return {
-        "workspace": page.workspace,
-        "name": one.name,
-        "job": one.kind.value,
-        "cron": one.cron,
-        "time_zone": one.zone,
-        "next": [
-            {
-                "slot": coming.slot,
-                "at": time.iso(coming.at),
-                "utc": coming.at,
-                "skipped": coming.shifted,
-                "repeated": coming.repeated,
-            }
-            for coming in page.coming
-        ],
-        "last": job_as_json(page.last, time) if page.last else None,
-        "open": [job_as_json(job, time) for job in page.unfinished],
-    }
+# --- for people ------------------------------------------------------------------
 
 
 def _show(page: Page, *, named: bool) -> None:
