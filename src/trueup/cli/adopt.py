@@ -14,7 +14,6 @@ from trueup.cli.job import job_app
 from trueup.cli.selectors import Json, TargetWord, Verbose, known_skus
 from trueup.domain.errors import UsageError
 from trueup.domain.records import TargetName
-from trueup.planner.due import Look
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App
@@ -56,6 +55,7 @@ def adopt(
       trueup adopt FIB-100 billing 982000000555 --kind installation
       trueup adopt FIB-100 crm 4611000000000123 && trueup resync FIB-100
     """
+    from trueup.jobs.adopting import adopted_as_json, next_plan
     from trueup.ports import Decision
     from trueup.reconcile.adopting import Wish
 
@@ -67,10 +67,10 @@ def adopt(
         [known] = known_skus(app, [sku])
         wish = Wish(known, TargetName(target), wanted, decision, _part(kind))
         adopted = _bind(app, wish)
-        drawn = _next(app, wish)
+        drawn = next_plan(app, wish)
     with suppress(BrokenPipeError):
         if json:
-            output.print_json(_document(adopted, wish, drawn))
+            output.print_json(adopted_as_json(adopted, wish, drawn))
         else:
             _show(adopted, wish, drawn)
     return drawn.trouble.exit_code if drawn.trouble is not None else 0
@@ -86,14 +86,6 @@ def _bind(app: App, wish: Wish) -> Adopted:
     from trueup.reconcile.adopting import adopt as bind
 
     return bind(app.workshop(), wish, app.past.sign)
-
-
-def _next(app: App, wish: Wish) -> Drawn:
-    """What the next run would change for this product there."""
-    from trueup.cli.planning import draw
-    from trueup.reconcile.scope import Scope
-
-    return draw(app, Scope((wish.target,), (wish.sku,), look=Look.EVERYTHING))
 
 
 def _show(adopted: Adopted, wish: Wish, drawn: Drawn) -> None:
@@ -112,19 +104,3 @@ def _show(adopted: Adopted, wish: Wish, drawn: Drawn) -> None:
     elif not drawn.plan.empty:
         command = f"trueup resync {shlex.quote(adopted.sku)}"
         output.say(f"→ `{command}` does this now; else the next run does", "cyan")
-
-
-def _document(adopted: Adopted, wish: Wish, drawn: Drawn) -> dict[str, Any]:
-    from trueup.reconcile.drawing import drawn_as_json
-
-    return {
-        "sku": adopted.sku,
-        "target": wish.target.value,
-        "kind": adopted.key.kind.value,
-        "code": adopted.key.code,
-        "remote_id": adopted.record.remote_id,
-        "before": adopted.before or None,
-        "run_id": adopted.run.run_id if adopted.run is not None else None,
-        "by": wish.decision.by,
-        "plan": drawn_as_json(drawn),
-    }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
 from getpass import getuser
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,10 +40,9 @@ def person(by: str | None) -> str:
 
 def approval(app: App, by: str | None, reason: str) -> Decision:
     """A yes that counts until it expires (`guards.approval_expires`)."""
-    from trueup.ports import Decision
+    from trueup.reconcile.deciding import yes_for
 
-    until = app.clock.now() + timedelta(seconds=app.settings.approval_expires)
-    return Decision(person(by), reason.strip(), until)
+    return yes_for(app.clock.now(), person(by), reason, app.settings.approval_expires)
 
 
 def confirmed(question: str, *, yes: bool) -> bool:

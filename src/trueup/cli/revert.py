@@ -79,8 +79,9 @@ def apply_revert(order: RevertOrder, *, json: bool, verbose: bool) -> int:
 
 def _shown(way: WayBack, order: RevertOrder, *, asking: bool, json: bool, verbose: bool) -> int:
     """Show the way back, ask where somebody can answer, and do it after a yes."""
-    from trueup.cli.revert_view import show_way_back, way_as_json
+    from trueup.cli.revert_view import show_way_back
     from trueup.domain.plan import change_as_json
+    from trueup.jobs.reverting import way_as_json
 
     with suppress(BrokenPipeError):
         output.print_json(way_as_json(way, None)) if json else show_way_back(way)
@@ -99,7 +100,8 @@ def _shown(way: WayBack, order: RevertOrder, *, asking: bool, json: bool, verbos
 
 
 def _conclude(done: RevertReport, *, json: bool, plan: bool = True) -> int:
-    from trueup.cli.revert_view import show_outcome, show_way_back, way_as_json
+    from trueup.cli.revert_view import show_outcome, show_way_back
+    from trueup.jobs.reverting import way_as_json
     from trueup.reconcile.reported import exit_code, report_as_json
 
     with suppress(BrokenPipeError):
@@ -140,43 +142,14 @@ def _known_run(app: App, run_id: str) -> str:
     return found.run_id
 
 
-def _refuse_without_changes(app: App, run_id: str) -> None:
-    """Raise `UsageError` when what the run changed is past its time: a part cannot be all of it."""
-    from trueup.postgres.prune import changes_removed_at
-
-    with app.pool.connection() as connection:
-        removed_at = changes_removed_at(connection, run_id)
-    if removed_at is not None:
-        raise UsageError(
-            f"run {run_id} cannot be taken back: what it changed was removed on"
-            f" {removed_at:%Y-%m-%d}, past its time",
-            "correct the catalogue instead; retention.history says how long changes are kept",
-        )
-
-
 def _look(app: App, order: RevertOrder) -> WayBack:
-    from trueup.reconcile.way_back import way_back
+    from trueup.jobs.reverting import look
 
-    _refuse_without_changes(app, order.run_id)
-    return _found(way_back(app.workshop(), app.past, order), order)
+    return look(app, order)
 
 
 def _carry_out(app: App, order: RevertOrder) -> RevertReport:
-    from trueup.reconcile.reverting import revert as carry_out
+    from trueup.jobs.reverting import carry_out
 
-    _refuse_without_changes(app, order.run_id)
     with braked(app) as brake:
-        done = carry_out(app.workshop(), app.past, order, brake)
-    if done.report.error is None:
-        _found(done.way, order)
-    return done
-
-
-def _found(way: WayBack, order: RevertOrder) -> WayBack:
-    """The same; raises `UsageError` where a SKU was named for which the run wrote nothing."""
-    if order.skus and not way.looked:
-        raise UsageError(
-            f"run {order.run_id} wrote nothing for {', '.join(order.skus)}",
-            f"`trueup runs show {order.run_id}` lists what it wrote",
-        )
-    return way
+        return carry_out(app, order, brake)

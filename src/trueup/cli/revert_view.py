@@ -1,13 +1,12 @@
-"""A revert, for people and as JSON: what goes back, what stays as it is and why."""
+"""A revert, for people: what goes back, what stays as it is and why."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trueup.cli import output
 from trueup.domain.changes import Change
-from trueup.domain.plan import value_as_json
 from trueup.domain.records import Kind
 from trueup.domain.runs import ProductStatus, RunState
 from trueup.planner.explain import explain_value
@@ -75,25 +74,6 @@ def show_outcome(done: RevertReport) -> None:
         output.say(f"→ `trueup revert {run.run_id}` takes this revert back", "cyan")
 
 
-def way_as_json(way: WayBack, report: dict[str, Any] | None) -> dict[str, Any]:
-    """The document of `trueup revert --json`; `run` is null while nothing was carried out."""
-    made = set(way.restoration.created)
-    document = {
-        "reverts": way.run_id,
-        **way.plan.as_json(),
-        "made_inactive": [
-            {"target": c.target.value, "kind": c.key.kind.value, "code": c.key.code, "sku": c.sku}
-            for c in way.plan.changes
-            if c.key in made and c.writes
-        ],
-        "left": [_left_as_json(one) for one in way.restoration.left],
-        "run": report,
-    }
-    if way.trouble is None:
-        return document
-    return {**document, "error": way.trouble.message, "remedy": way.trouble.remedy}
-
-
 def _show_counts(way: WayBack) -> None:
     plan, restoration = way.plan, way.restoration
     output.heading("Revert")
@@ -151,19 +131,6 @@ def _left_row(one: Left) -> tuple[str, ...]:
         explain_value(one.now),
         one.why,
     )
-
-
-def _left_as_json(one: Left) -> dict[str, Any]:
-    return {
-        "target": one.key.kind.target.value,
-        "kind": one.key.kind.value,
-        "code": one.key.code,
-        "sku": one.sku,
-        "field": one.name or None,
-        "wrote": value_as_json(one.wrote),
-        "now": value_as_json(one.now),
-        "why": one.why,
-    }
 
 
 def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

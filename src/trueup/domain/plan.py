@@ -99,6 +99,12 @@ def mark_of(change: Change) -> str:
     return fingerprint([change])
 
 
+def mark_of_json(change: Mapping[str, object]) -> str:
+    """The fingerprint of one change of a saved plan; what was held or shown brings its own."""
+    known = change.get("fingerprint")
+    return known if isinstance(known, str) else fingerprint_of_json([change])
+
+
 def change_as_json(change: Change) -> dict[str, Any]:
     """One change as other people's scripts read it."""
     return {

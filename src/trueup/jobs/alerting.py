@@ -19,7 +19,7 @@ from trueup.alerts.sending import send_to
 from trueup.alerts.webhook import ping
 from trueup.bootstrap import WORKSPACE
 from trueup.domain.alert_facts import Ended
-from trueup.domain.jobs import Ending, Job, JobKind, JobOutcome
+from trueup.domain.jobs import RECURRING, Ending, Job, JobKind, JobOutcome
 from trueup.planner.alerting import AlertLimits, conditions
 from trueup.planner.announcing import compose, telling, transitions
 from trueup.postgres.alert_facts import queue_facts, with_workspace
@@ -60,7 +60,7 @@ def after(deployment: Deployment, job: Job, outcome: JobOutcome) -> None:
     if outcome.ending is None or asked.terms.dry_run:
         return
     ended = None
-    if not asked.terms.skus:
+    if not asked.terms.skus and asked.kind in RECURRING:
         exit_code = int(outcome.report.get("exit_code", 1))
         now = deployment.clock.now()
         ended = Ended(outcome.ending, now, outcome.message, outcome.run_id, exit_code)

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from trueup.domain.errors import TrueupError
 from trueup.domain.jobs import Ending, Job, JobKind, JobOutcome, Priority
+from trueup.jobs.adopting import bind
 from trueup.jobs.alerting import after
+from trueup.jobs.approving import apply_approved
 from trueup.jobs.interrupted import interrupted, or_cancelled
 from trueup.jobs.journal import Journal
 from trueup.jobs.looking import look_for_drift, look_for_duplicates
 from trueup.jobs.pruning import remove_what_is_old
 from trueup.jobs.reporting import report
+from trueup.jobs.reverting import take_back
 from trueup.jobs.sync import sync
 from trueup.jobs.verifying import verify
 
@@ -29,6 +32,9 @@ KINDS: dict[JobKind, Work] = {
     JobKind.VERIFY: verify,
     JobKind.REPORT: report,
     JobKind.PRUNE: remove_what_is_old,
+    JobKind.APPROVE: apply_approved,
+    JobKind.REVERT: take_back,
+    JobKind.ADOPT: bind,
     JobKind.DRIFT: look_for_drift,
     JobKind.DUPLICATES: look_for_duplicates,
 }

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from trueup.domain.jobs import Ending, Job, JobOutcome, Terms
-from trueup.domain.runs import RunState, Trigger
+from trueup.domain.runs import RunState
+from trueup.jobs.noting import noted_workshop
 from trueup.planner.due import Look
 from trueup.postgres.trouble import database_trouble
 from trueup.reconcile.drawing import draw, drawn_as_json
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 LOCKED_WAIT = 5.0  # seconds until a job looks again whether the run lock is free
 _MOST_RESULTS = 100  # of a run's products, or a plan's lines, for whoever asked
-_ENDINGS = {
+ENDINGS = {
     RunState.SUCCEEDED: Ending.SUCCEEDED,
     RunState.PARTIAL: Ending.PARTIAL,
     RunState.HELD: Ending.HELD,
@@ -47,14 +46,7 @@ def sync(app: App, job: Job, brake: Brake) -> JobOutcome:
         resumes=job.run_id,
         goes_on=lambda crash: database_trouble(crash) is not None,
     )
-    shop = app.workshop()
-
-    def new_run_id(trigger: Trigger, started: datetime) -> str:
-        run_id = shop.new_run_id(trigger, started)
-        app.note_run(run_id)
-        return run_id
-
-    return outcome_of(run(replace(shop, new_run_id=new_run_id), order, brake), job)
+    return outcome_of(run(noted_workshop(app), order, brake), job)
 
 
 def scope_of(terms: Terms) -> Scope:
@@ -71,7 +63,7 @@ def outcome_of(report: Report, job: Job) -> JobOutcome:
         return JobOutcome(None, job.run_id, message, wait=LOCKED_WAIT)
     if state is RunState.INTERRUPTED:
         return JobOutcome(None, run_id, message)
-    ending = Ending.CANCELLED if job.cancelled_by else _ENDINGS[state]
+    ending = Ending.CANCELLED if job.cancelled_by else ENDINGS[state]
     return JobOutcome(ending, run_id, message, _bounded(report))
 
 
@@ -91,13 +83,13 @@ def _draw(app: App, scope: Scope, terms: Terms, brake: Brake) -> JobOutcome:
     if brake.hands_over:
         return JobOutcome(None, message=brake.reason)  # what was read is not whole
     trouble = drawn.trouble
-    document = _plan_in_short(drawn_as_json(drawn))
+    document = plan_in_short(drawn_as_json(drawn))
     document["exit_code"] = trouble.exit_code if trouble else 0
     ending = Ending.FAILED if trouble else Ending.SUCCEEDED
     return JobOutcome(ending, message=trouble.message if trouble else "", report=document)
 
 
-def _plan_in_short(document: dict[str, Any]) -> dict[str, Any]:
+def plan_in_short(document: dict[str, Any]) -> dict[str, Any]:
     """A plan's document with the first of its lines, and `counts` of all of them."""
     changes, findings = document["changes"], document["findings"]
     counts = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from trueup.domain.guards import Rule
 from trueup.domain.records import TargetName
@@ -13,7 +13,7 @@ from trueup.domain.waiting import HeldState, Waiting
 from trueup.planner.due import Look
 from trueup.ports import Decision, Decisions
 from trueup.reconcile.applying import Brake
-from trueup.reconcile.orders import Order
+from trueup.reconcile.orders import GoesOn, Order, nobody
 from trueup.reconcile.running import Report, run
 from trueup.reconcile.scope import Scope, Workshop
 
@@ -79,13 +79,28 @@ def reject(decisions: Decisions, seen: Sequence[Waiting], decision: Decision) ->
     return _as_they_stand(decisions, seen, HeldState.REJECTED)
 
 
-def carry_out(shop: Workshop, decisions: Decisions, approved: Decided, brake: Brake) -> Decided:
+def yes_for(now: datetime, by: str, note: str, seconds: float) -> Decision:
+    """A yes that counts for so many seconds (`guards.approval_expires`)."""
+    return Decision(by, note.strip(), now + timedelta(seconds=seconds))
+
+
+def carry_out(
+    shop: Workshop,
+    decisions: Decisions,
+    approved: Decided,
+    brake: Brake,
+    *,
+    resumes: str = "",
+    goes_on: GoesOn = nobody,
+) -> Decided:
     """Make exactly the approved changes, in a run over their products.
 
     One that cannot be met any more is stale. What could not be tried, because another run holds the
-    lock or a target cannot be reached, stays approved: the next run makes it.
+    lock or a target cannot be reached, stays approved: the next run makes it. `resumes` and
+    `goes_on` are those of the run's `Order`.
     """
-    report = run(shop, _order(approved.changes), brake)
+    order = replace(_order(approved.changes), resumes=resumes, goes_on=goes_on)
+    report = run(shop, order, brake)
     if report.error is None and report.run.state is not RunState.ALREADY_RUNNING:
         moved = [one.number for one in approved.changes if one.fingerprint in report.moved]
         decisions.outdate(moved)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from trueup.domain.changes import Action, Change
 from trueup.domain.guards import Held
-from trueup.domain.plan import Plan, fingerprint_of_json, mark_of
+from trueup.domain.plan import Plan, fingerprint_of_json, mark_of, mark_of_json
 from trueup.domain.runs import Trigger
 from trueup.planner.division import part_of
 from trueup.ports import Decision
@@ -30,7 +30,12 @@ class Approval:
     decision: Decision
 
 
-def _nobody(_: BaseException) -> bool:
+# Whether somebody else goes on with a run that ended by such an exception.
+GoesOn = Callable[[BaseException], bool]
+
+
+def nobody(_: BaseException) -> bool:
+    """Nobody goes on with it."""
     return False
 
 
@@ -49,7 +54,7 @@ class Order:
     bounded: bool = True
     approval: Approval | None = None
     resumes: str = ""  # the run that was handed over to this one
-    goes_on: Callable[[BaseException], bool] = _nobody
+    goes_on: GoesOn = nobody
 
 
 def approved_by(
@@ -64,7 +69,7 @@ def approved_by(
     if fingerprint == plan.fingerprint:
         return asked
     if saved and fingerprint == fingerprint_of_json(saved):
-        marks = {_mark(change) for change in saved}
+        marks = {mark_of_json(change) for change in saved}
         return [one for one in asked if mark_of(one.change) in marks]
     rules = {(v.target, v.rule) for v in plan.violations if v.fingerprint == fingerprint}
     return [
@@ -97,7 +102,7 @@ class _Wanted:
     """Approved changes by their marks, and which of them were met."""
 
     def __init__(self, approved: Sequence[Mapping[str, object]]) -> None:
-        self._target = {_mark(change): change.get("target") for change in approved}
+        self._target = {mark_of_json(change): change.get("target") for change in approved}
         self._fields: dict[tuple[object, object], list[frozenset[str]]] = defaultdict(list)
         for change in approved:
             names = change.get("deltas")
@@ -134,9 +139,3 @@ class _Wanted:
             self._met.add(mark)
             return True
         return False
-
-
-def _mark(change: Mapping[str, object]) -> str:
-    """The fingerprint of one change of a saved plan; what was held brings its own."""
-    known = change.get("fingerprint")
-    return known if isinstance(known, str) else fingerprint_of_json([change])

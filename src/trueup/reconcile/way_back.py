@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from trueup.domain.errors import TargetStoppedError
 from trueup.domain.guards import Held
 from trueup.domain.past import PastWrite, Place
-from trueup.domain.plan import Estimate, Plan, fingerprint_of_json, mark_of
+from trueup.domain.plan import Estimate, Plan, mark_of, mark_of_json
 from trueup.domain.records import KINDS_OF, Kind, RemoteRecord, TargetName
 from trueup.planner.estimate import count_requests
 from trueup.planner.guard import Guard
@@ -24,7 +24,8 @@ _UNREAD = "its target could not be read"
 class RevertOrder:
     """Which run to take back, how much of it, and who wants that.
 
-    `approved` limits it to exactly these changes, as a saved plan has them; what differs is stale.
+    `approved` limits it to exactly these changes, as a saved plan has them or by their fingerprints
+    alone; what differs is stale.
     """
 
     run_id: str
@@ -136,7 +137,7 @@ def _judged(shop: Workshop, restoration: Restoration, records: int) -> Plan:
 
 def exactly(shop: Workshop, way: WayBack, approved: Sequence[Mapping[str, object]]) -> WayBack:
     """The same way, but for every change that is not exactly among the approved ones."""
-    wanted = {fingerprint_of_json([change]) for change in approved}
+    wanted = {mark_of_json(change) for change in approved}
     moved = [c.key for c in way.plan.changes if mark_of(c) not in wanted]
     restoration = way.restoration.without(moved)
     plan = _judged(shop, restoration, way.plan.looked)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from trueup.domain.errors import UsageError
-from trueup.domain.jobs import JobKind
+from trueup.domain.jobs import RECURRING, JobKind
 from trueup.domain.schedule import HOUSEKEEPING, NIGHTLY, Schedule
 from trueup.settings import values
 from trueup.settings.values import suggestion
@@ -50,7 +50,7 @@ def read_schedules(
         base = before or Schedule(name, JobKind.SYNC, nightly, zone)
         found[name] = Schedule(
             name,
-            _parsed(values.choice(*JobKind), lines, "job", base.kind, key, refuse),
+            _parsed(values.choice(*RECURRING), lines, "job", base.kind, key, refuse),
             _parsed(values.schedule, lines, "cron", base.cron, key, refuse),
             _parsed(values.zone, lines, "timezone", base.zone, key, refuse),
         )
