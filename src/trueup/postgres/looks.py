@@ -76,3 +76,12 @@ def written_since(
 def _look(row: Sequence[Any]) -> Look:
     what, *rest = row
     return Look(JobKind(what), *rest)
+
+
+def bound_now(
+    connection: Connection, ids: Collection[tuple[Kind, str]]
+) -> dict[tuple[Kind, str], str]:
+    """The codes that these records are bound to, those that are."""
+    given = {"kinds": [kind.value for kind, _ in ids], "ids": [one for _, one in ids]}
+    rows = connection.execute(_SQL["bound_now"], given)
+    return {(Kind(kind), remote_id): code for kind, remote_id, code in rows}

@@ -34,3 +34,8 @@ from unnest(%(kinds)s::text[], %(codes)s::text[]) as asked (kind, code)
 join trueup.change_history using (kind, code)
 where at > %(since)s
 order by kind, code, at desc, id desc
+
+-- name: bound_now
+select kind, remote_id, code
+from unnest(%(kinds)s::text[], %(ids)s::text[]) as asked (kind, remote_id)
+join trueup.binding using (kind, remote_id)
