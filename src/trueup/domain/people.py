@@ -18,6 +18,11 @@ class Role(StrEnum):
     ADMIN = "admin"  # people and tokens
 
     @property
+    def meaning(self) -> str:
+        """What it lets somebody do, in a few words."""
+        return _MEANINGS[self]
+
+    @property
     def rank(self) -> int:
         """Higher may do more."""
         return list(Role).index(self)
@@ -25,6 +30,14 @@ class Role(StrEnum):
     def may(self, needed: Role) -> bool:
         """Whether this role includes another."""
         return self.rank >= needed.rank
+
+
+_MEANINGS: Mapping[Role, str] = {
+    Role.VIEWER: "sees everything but secrets",
+    Role.OPERATOR: "also starts and cancels jobs, adopts and repairs",
+    Role.APPROVER: "also decides on what is held, and takes runs back",
+    Role.ADMIN: "also lets people in, and makes tokens",
+}
 
 
 class Standing(StrEnum):
@@ -49,6 +62,16 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """A browser in which somebody is signed in. `own`: the one that asks."""
+
+    created_at: datetime
+    seen_at: datetime
+    client: str
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Deed:
     """Something that somebody did through a page, the API or a command, and why."""
 
@@ -61,3 +84,4 @@ class Deed:
     after: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
     via: str = "page"
+    deed_id: int = 0

@@ -13,6 +13,8 @@ create table trueup.person (
     seen_at       timestamptz
 );
 create unique index person_login on trueup.person (lower(login));
+-- Deeds are written under the name: two people of one name could not be told apart.
+create unique index person_name on trueup.person (lower(name));
 create unique index person_subject on trueup.person (issuer, subject) where subject is not null;
 alter table trueup.person enable row level security;
 

@@ -13,6 +13,24 @@ where lower(login) = lower(%(login)s)
 -- name: password
 select password_hash from trueup.person where person_id = %(person_id)s and standing = 'active'
 
+-- name: at_the_door
+select person_id, login, name, role, standing, created_at, seen_at,
+       case when standing = 'active' then password_hash end as password_hash
+from trueup.person where lower(login) = lower(%(login)s)
+
+-- name: vouched
+select person_id, login, name, role, standing, created_at, seen_at from trueup.person
+where issuer = %(issuer)s and subject = %(subject)s
+
+-- name: admit
+insert into trueup.person (login, name, role, standing, issuer, subject)
+values (%(login)s, %(name)s, %(role)s, 'active', %(issuer)s, %(subject)s)
+on conflict do nothing
+returning person_id, login, name, role, standing, created_at, seen_at
+
+-- name: one_at_a_time
+select pg_advisory_xact_lock(hashtext('trueup.person'))
+
 -- name: add
 insert into trueup.person (login, name, role) values (%(login)s, %(name)s, %(role)s)
 on conflict do nothing
@@ -20,14 +38,16 @@ returning person_id, login, name, role, standing, created_at, seen_at
 
 -- name: change
 update trueup.person
-set role = coalesce(%(role)s, role), standing = coalesce(%(standing)s, standing),
-    name = coalesce(%(name)s, name)
+set role = coalesce(%(role)s, role), standing = coalesce(%(standing)s, standing)
 where person_id = %(person_id)s
 returning person_id, login, name, role, standing, created_at, seen_at
 
--- name: other_admins
-select count(*) from trueup.person
-where role = 'admin' and standing = 'active' and person_id <> %(person_id)s
+-- name: last_admin
+select role = 'admin' and not exists (
+    select from trueup.person as other
+    where other.role = 'admin' and other.standing = 'active' and other.person_id <> %(person_id)s
+) as last
+from trueup.person where person_id = %(person_id)s
 
 -- name: invite
 with older as (delete from trueup.invitation where person_id = %(person_id)s)
@@ -51,6 +71,14 @@ with used as (
 update trueup.person
 set password_hash = %(password_hash)s, standing = 'active'
 where person_id in (select person_id from used) and standing <> 'disabled'
+returning person_id, login, name, role, standing, created_at, seen_at
+
+-- name: reset
+with closed as (
+    delete from trueup.web_session where person_id = %(person_id)s
+)
+update trueup.person set password_hash = null, standing = 'invited'
+where person_id = %(person_id)s
 returning person_id, login, name, role, standing, created_at, seen_at
 
 -- name: rehash
@@ -80,10 +108,23 @@ where person.person_id = session.person_id
 delete from trueup.web_session where digest = %(digest)s
 
 -- name: close_all
-delete from trueup.web_session where person_id = %(person_id)s
+delete from trueup.web_session
+where person_id = %(person_id)s and digest is distinct from %(but)s::bytea
+
+-- name: drop_links
+delete from trueup.invitation where person_id = %(person_id)s
+
+-- name: sessions
+select created_at, seen_at, client, digest = %(digest)s as own from trueup.web_session
+where person_id = %(person_id)s and expires_at > clock_timestamp()
+  and seen_at > clock_timestamp() - make_interval(secs => %(idle)s::float8)
+order by digest = %(digest)s desc, seen_at desc
 
 -- name: sweep
-delete from trueup.web_session where expires_at < clock_timestamp()
+with links as (delete from trueup.invitation where expires_at < clock_timestamp())
+delete from trueup.web_session
+where expires_at < clock_timestamp()
+   or seen_at < clock_timestamp() - make_interval(secs => %(idle)s::float8)
 
 -- name: note
 insert into trueup.deed (who, via, workspace, action, subject, before, after, reason, request_id)
@@ -91,8 +132,15 @@ values (%(who)s, %(via)s, %(workspace)s, %(action)s, %(subject)s, %(before)s::js
         %(after)s::jsonb, %(reason)s, %(request_id)s)
 
 -- name: deeds
-select at, who, action, subject, workspace, before, after, reason, via from trueup.deed
+select deed_id, at, who, action, subject, workspace, before, after, reason, via from trueup.deed
 where (%(workspace)s::text is null or workspace in (%(workspace)s, ''))
   and (%(subject)s::text is null or subject = %(subject)s)
+  and (%(who)s::text is null or who = %(who)s)
+  and (%(action)s::text is null or action = %(action)s)
+  and (%(before)s::bigint is null or deed_id < %(before)s)
 order by deed_id desc
 limit %(limit)s
+
+-- name: deed_words
+select array(select distinct who from trueup.deed order by who) as who,
+       array(select distinct action from trueup.deed order by action) as actions
