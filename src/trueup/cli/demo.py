@@ -37,6 +37,14 @@ def demo(
             help="How many times faster a minute passes there.",
         ),
     ] = 30,
+    serve: Annotated[
+        bool,
+        Parameter(name="--serve", negative="", help="Leave something wrong, and serve the pages."),
+    ] = False,
+    port: Annotated[
+        int | None,
+        Parameter(name="--port", converter=whole, help="With --serve: this port, not a free one."),
+    ] = None,
     verbose: Verbose = False,
 ) -> int:
     """Watch the whole job: no account, no server, nothing to configure.
@@ -46,11 +54,17 @@ def demo(
     hand at "Zoho", plans and runs again, and shows that the plan after it
     is empty.
 
+    With --serve it stops before the end: a price is held, a row refused, a
+    product fails, records were changed by hand. It prints a link to the
+    pages on which all of that is found and put right. Ctrl-C ends it.
+
     For example:
       trueup demo
+      trueup demo --serve
     """
     from trueup import logs
     from trueup.bootstrap import open_app
+    from trueup.cli.demo_pages import stay
     from trueup.cli.demo_stage import fresh_folder, zoho
     from trueup.settings import load
 
@@ -61,7 +75,12 @@ def demo(
         there = stack.enter_context(zoho(time_scale))
         settings = load(use_file=False, environment=_environment(folder, there))
         app = stack.enter_context(open_app(settings))
-        agreed = _Story(app, there, settings, verbose).tell()
+        story = _Story(app, there, settings, verbose)
+        if serve:
+            story.tell_half()
+            stay(settings, port)
+            return 0
+        agreed = story.tell()
     output.say()
     output.say("Look around (the demo's database stays until the next demo):", "bold")
     program = "trueup" if shutil.which("trueup") else sys.argv[0]
@@ -130,6 +149,30 @@ class _Story:
         show_plan(after, findings=False)
         self._sum_up(first, plan, second)
         return after.empty
+
+    def tell_half(self) -> None:
+        """Two nights, and a morning on which somebody is needed."""
+        from trueup.cli.demo_stage import (
+            change_catalogue,
+            change_zoho,
+            load_sample,
+            refuse_once,
+            slip_again,
+        )
+        from trueup.cli.report import show_report
+
+        rows = load_sample(self._app)
+        output.say(f"A catalogue of {rows} rows. The first night …", "dim")
+        self._run()
+        output.heading("═══ The next day ═══")
+        for event in (*change_catalogue(self._app), *change_zoho(self._app, self._there)):
+            output.say(f"  • {event}")
+        refuse_once(self._there)
+        output.heading("═══ The second night ═══")
+        show_report(self._run())
+        output.heading("═══ The next morning ═══")
+        for event in slip_again(self._app, self._there):
+            output.say(f"  • {event}")
 
     def _run(self) -> Report:
         from trueup.domain.runs import Trigger

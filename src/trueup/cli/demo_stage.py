@@ -30,7 +30,7 @@ class Zoho:
 
     variables: Mapping[str, str]
 
-    def console(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    def console(self, method: str, path: str, body: Any = None) -> Any:
         """Call the emulator's console."""
         url = f"{self.variables['ZOHO_API_URL']}/_emulator/{path}"
         content = None if body is None else json.dumps(body).encode()
@@ -158,16 +158,37 @@ def _priced(sku: str, amount: str) -> LiteralString:
 
 def change_zoho(app: App, there: Zoho) -> list[str]:
     """What people do at Zoho meanwhile, with the best intentions."""
-    from trueup.domain.records import Kind, RecordKey
-
-    def remote(kind: Kind, code: str) -> str:
-        return app.ledger.remote_id(RecordKey(kind, code)) or ""
-
-    there.edit("crm", "Products", remote(Kind.CRM_PRODUCT, "BIZ-FBR-003"), Unit_Price=1)
+    there.edit("crm", "Products", _in_crm(app, "BIZ-FBR-003"), Unit_Price=1)
     there.edit("billing", "plans", "BIZ-FBR-004", recurring_price=18.99)
-    there.delete("crm", "Products", remote(Kind.CRM_PRODUCT, "BIZ-FBR-005"))
+    there.delete("crm", "Products", _in_crm(app, "BIZ-FBR-005"))
     return [
         "somebody types a price of 1.00 into the CRM record of BIZ-FBR-003",
         "somebody slips by two digits in the Billing plan BIZ-FBR-004: 18.99",
         "somebody deletes the CRM record of BIZ-FBR-005",
     ]
+
+
+REFUSED = "BIZ-FBR-001"  # Billing refuses its new price, once
+
+
+def refuse_once(there: Zoho) -> None:
+    """Billing has a bad moment; whoever asks again later is not refused."""
+    plans = {"service": "billing", "method": "PUT", "path": f"*/plans/{REFUSED}*", "times": 1}
+    there.console("POST", "faults", [{"match": plans, "do": "refuse", "status": 400, "code": 3006}])
+
+
+def slip_again(app: App, there: Zoho) -> list[str]:
+    """What people do at Zoho after the night; nobody has looked since."""
+    there.edit("crm", "Products", _in_crm(app, "BIZ-FBR-003"), Unit_Price=1)
+    there.edit("billing", "plans", "NEST-FBR-001", name="Old plan, do not sell")
+    return [
+        "somebody types the price of 1.00 into the CRM record of BIZ-FBR-003 again",
+        "somebody gives the Billing plan NEST-FBR-001 a name of their own",
+    ]
+
+
+def _in_crm(app: App, sku: str) -> str:
+    """The id of a product's record in the CRM."""
+    from trueup.domain.records import Kind, RecordKey
+
+    return app.ledger.remote_id(RecordKey(Kind.CRM_PRODUCT, sku)) or ""
