@@ -1,0 +1,10 @@
+-- Turning the pages of a large catalogue: by SKU and by name, whatever is missing in a row.
+-- Only the catalogue that Trueup knows by default; another table has the indexes of its owner.
+create index if not exists service_packages_by_sku_and_id
+    on public.service_packages ((coalesce(sku, '')), id);
+create index if not exists service_packages_by_name_and_id
+    on public.service_packages ((coalesce(name, '')), id);
+
+-- The last look at one product that somebody asked for.
+create index job_of_one_product on trueup.job (workspace, (terms -> 'skus' ->> 0), job_id)
+    where state = 'done' and terms -> 'skus' ->> 0 is not null and terms -> 'skus' ->> 1 is null;

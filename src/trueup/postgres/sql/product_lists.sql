@@ -1,0 +1,37 @@
+-- name: listed
+-- The catalogue and what left it, each along an index of its own; then the first of both.
+select p.id::text, p.sku::text, p.name::text, p.status::text, p.gone, p.sort_key::text, {states}
+from (
+    ({listed})
+    union all
+    ({gone})
+) as p
+left join trueup.product_state as crm on crm.offering_id = p.id and crm.target = 'crm'
+left join trueup.product_state as billing on billing.offering_id = p.id and billing.target = 'billing'
+order by p.sort_key {direction}, p.id {direction}
+limit %(limit)s
+
+-- name: branch
+select p.id, p.sku, p.name, p.status, {is_gone} as gone, {sort_key} as sort_key
+from ({rows}) as p
+{joins}
+where {conditions}
+order by {sort_key} {direction}, p.id {direction}
+limit %(limit)s
+
+-- name: gone_rows
+-- Products that the catalogue no longer has, and of which records are left (one line a product).
+select distinct on (state.offering_id) state.offering_id as id, state.sku, ''::text as name,
+       'gone'::text as status, ''::text as service_type, ''::text as product_category,
+       '{{}}'::jsonb as pricing
+from trueup.absence
+join trueup.product_state as state on state.offering_id = absence.offering_id::uuid
+order by state.offering_id, state.target
+
+-- name: whole_rows
+select row_to_json(q)::text
+from (select listed.*, {dated} as dated_prices from ({rows}) as listed {join_dated}) as q
+where q.id = any(%(ids)s::uuid[])
+
+-- name: families
+select distinct coalesce({column}, '')::text as family from ({rows}) as p order by 1 limit 200
