@@ -76,6 +76,12 @@ class Settings:
     host: str
     port: int
     proxies: str
+    oidc_issuer: str
+    oidc_client_id: str
+    oidc_client_secret: str = field(repr=False)
+    oidc_name: str
+    oidc_role_claim: str
+    oidc_roles: tuple[str, ...]
     worker_jobs: int
     worker_grace: float
     watch_delay: float

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from trueup.domain.people import Role
+
 Parse = Callable[[Any], Any]
 
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$")
@@ -101,6 +103,17 @@ def addresses(value: Any) -> tuple[str, ...]:
     found = tuple(text(part) for part in parts if text(part))
     if any("://" not in part for part in found):
         raise ValueError("addresses such as https://hooks.example/abc or mailto://…")
+    return found
+
+
+def roles(value: Any) -> tuple[str, ...]:
+    """Which value of a claim gives which role: a list, or text with commas between them."""
+    parts = value if isinstance(value, list | tuple) else text(value).split(",")
+    found = tuple(text(part) for part in parts if text(part))
+    for part in found:
+        given, _, role = part.rpartition("=")
+        if not given.strip() or role.strip() not in list(Role):
+            raise ValueError(f"VALUE=ROLE with a role of {', '.join(Role)}, such as staff=viewer")
     return found
 
 

@@ -32,6 +32,8 @@ OWN = frozenset({"database.url", "zoho.org_id", "zoho.refresh_token", "zoho.tax_
 # There is one program, one server and one data directory for all of them.
 SHARED = frozenset(
     {"clock.simulated", "data_dir", "log.format", "telemetry.otlp", "web.host", "web.port"}
+    | {"oidc.issuer", "oidc.client_id", "oidc.client_secret", "oidc.name", "oidc.role_claim"}
+    | {"oidc.roles"}
     | {"web.proxies", "worker.jobs", "worker.grace", FOLDER}
 )
 _NAME = re.compile(r"(?!-)[a-z0-9-]{1,40}(?<!-)")
