@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from trueup.cli import output
 from trueup.cli.asking import By, Why, Yes, approval, confirmed, person
-from trueup.cli.held import grouped, held, show_groups, waiting_as_json
+from trueup.cli.held import held, show_groups
 from trueup.cli.monitor_runs import LAST, find_run
 from trueup.cli.reading import open_desk
 from trueup.cli.selectors import Json, Skus, Verbose, known_skus
@@ -17,6 +17,7 @@ from trueup.domain.errors import UsageError
 from trueup.domain.guards import Rule
 from trueup.domain.waiting import HeldState, Waiting
 from trueup.planner.explain import counted
+from trueup.views.held import grouped, waiting_as_json
 
 if TYPE_CHECKING:
     from trueup.ports import Decision

@@ -24,7 +24,7 @@ from trueup.postgres.ledger_rows import Row
 from trueup.postgres.queries import load_queries
 
 _SQL: Final[Mapping[str, sql.SQL]] = load_queries("decisions")
-_COLUMNS: Final = sql.SQL(
+COLUMNS: Final = sql.SQL(
     "id, kind, code, sku, owner, action, reason, deltas::text, fingerprint, rules, why, state,"
     " first_run, last_run, held_at, applied::text, remote_id, decided_by, decided_at, note,"
     " expires_at, subscriptions"
@@ -111,9 +111,9 @@ class PostgresDecisions:
             yield connection
 
     def _read(self, name: str, given: Mapping[str, Any]) -> list[Waiting]:
-        query = _SQL[name].format(columns=_COLUMNS)
+        query = _SQL[name].format(columns=COLUMNS)
         with self._pool.connection() as connection:
-            return [_to_waiting(row) for row in connection.execute(query, given)]
+            return [to_waiting(row) for row in connection.execute(query, given)]
 
 
 def _as_seen(one: Waiting) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _as_seen(one: Waiting) -> dict[str, Any]:
     return {"id": one.number, "state": one.state.value, "decided_at": decided}
 
 
-def _to_waiting(row: Row) -> Waiting:
+def to_waiting(row: Row) -> Waiting:
     """A held change from the columns above."""
     number, kind, code, sku, owner, action, reason, deltas, fingerprint, rules, why, *rest = row
     state, first_run, last_run, held_at, applied, *decided = rest

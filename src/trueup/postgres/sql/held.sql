@@ -1,0 +1,59 @@
+-- name: groups
+-- What asks for a person; an approval that has expired asks again.
+select rules[1], target, count(*), count(distinct sku_key), min(held_at), max(id),
+       (array_agg(last_run order by id desc))[1], (array_agg(why order by id desc))[1],
+       coalesce(sum(subscriptions), 0)
+from trueup.held_change
+where state = 'open' or (state = 'approved' and expires_at <= %(now)s)
+group by 1, 2
+
+-- name: of_group
+select {columns} from trueup.held_change as held
+where (state = 'open' or (state = 'approved' and expires_at <= %(now)s))
+  and rules[1] = %(rule)s and target = %(target)s and id <= %(upto)s
+order by sku, starts_with(why, 'waits for '), id
+limit %(limit)s offset %(skip)s
+
+-- name: approved
+select {columns} from trueup.held_change as held
+where state = 'approved' and coalesce(expires_at > %(now)s, true)
+order by decided_at desc, id desc
+limit %(limit)s
+
+-- name: rejected
+-- As long as the refusal counts: the catalogue has not moved on, and nobody has taken it back.
+select {columns} from trueup.held_change as held
+where state = 'rejected'
+  and not exists (select from trueup.held_change as later
+                  where later.kind = held.kind and later.code = held.code
+                    and later.fingerprint = held.fingerprint and later.id > held.id)
+  and exists (
+      select from trueup.refusal
+      cross join lateral jsonb_each(held.deltas) as delta (field, pair)
+      where refusal.kind = held.kind and refusal.code = held.code
+        and refusal.field = delta.field and refusal.value = delta.pair -> 1)
+order by decided_at desc, id desc
+limit %(limit)s
+
+-- name: beside
+-- What asks about the products of these, whose changes may wait for one of them.
+select {columns} from trueup.held_change as held
+where (state = 'open' or (state = 'approved' and expires_at <= %(now)s))
+  and starts_with(why, 'waits for ')
+  and sku_key in (select sku_key from trueup.held_change where id = any(%(numbers)s::bigint[]))
+order by id
+
+-- name: refused_rows
+-- Held by what a row says: no decision helps, the row must be corrected.
+select state.offering_id::text, coalesce(package.sku, state.sku), coalesce(package.name, '')::text,
+       array_agg(state.target order by state.target), coalesce(state.last_error, ''),
+       max(state.last_attempt_at)
+from trueup.product_state as state
+left join public.service_packages as package on package.id = state.offering_id
+where state.status = 'held'
+  and not exists (select from trueup.held_change as held
+                  where held.owner = state.offering_id::text and held.target = state.target
+                    and held.state in ('open', 'approved', 'rejected'))
+group by 1, 2, 3, 5
+order by 2, 5
+limit %(limit)s
