@@ -1,0 +1,67 @@
+"""How far a run has come, for whoever watches it from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# Used at run time too, by whoever reads these values back.
+from trueup.domain.records import TargetName
+from trueup.domain.runs import ProductStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What has become of the changes at one target; `batch` of `batches` is being sent."""
+
+    batch: int = 0
+    batches: int = 0
+    written: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A product that was decided at a target."""
+
+    sku: str
+    target: TargetName
+    status: ProductStatus
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """A run on its way. `read` counts records by kind, `compared` products that were decided.
+
+    `changes`, `products` and `requests` are those of the plan, 0 before there is one; `sent` counts
+    requests, `sent_before_plan` those of them that were for reading. `finished` has the last
+    products, the newest first.
+    """
+
+    phase: str = ""
+    read: Mapping[str, int] = field(default_factory=dict)
+    compared: int = 0
+    changes: int = 0
+    products: int = 0
+    requests: int = 0
+    sent: int = 0
+    sent_before_plan: int = 0
+    lanes: Mapping[TargetName, Lane] = field(default_factory=dict)
+    finished: tuple[Finished, ...] = ()
+    troubles: tuple[str, ...] = ()
+
+    @property
+    def done(self) -> int:
+        """Changes that were carried out, or failed."""
+        return sum(lane.written + lane.failed for lane in self.lanes.values())
+
+    def seconds_left(self, limit: int, window: float) -> float | None:
+        """What is left of the plan's requests, at `limit` in `window` seconds; None without a plan.
+
+        The estimate of a plan is an upper bound: what a batch sends at once counts as one each.
+        """
+        if not self.requests:
+            return None
+        left = self.requests - (self.sent - self.sent_before_plan)
+        return max(left, 0) * window / limit

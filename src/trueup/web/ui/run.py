@@ -1,0 +1,170 @@
+"""A run: live while it is made, then its record. And a job, until there is a run to show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
+from starlette.requests import Request
+
+from trueup.domain.errors import UsageError
+from trueup.domain.people import Role
+from trueup.domain.runs import Run, RunState
+from trueup.planner.explain import SIGNS, explain_value
+from trueup.postgres.cancelling import cancel_run
+from trueup.views.desk import Desk
+from trueup.views.runs import (
+    ASKED_BY,
+    MEANING,
+    REMEDY,
+    SHOWN,
+    Live,
+    Record,
+    find,
+    guards_of,
+    live,
+    record,
+)
+from trueup.web.parts import threaded
+from trueup.web.refusals import Refusal
+from trueup.web.ui.access import House, Seat
+from trueup.web.ui.live import Broadcast, Newsroom, stream
+from trueup.web.ui.look import render
+from trueup.web.ui.session import see_other
+
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+_DONE: Final[Mapping[str, str]] = {
+    "cancelled": "It was told to stop: its requests in flight are finished, the rest is left for"
+    " the next run.",
+    "over": "It had already come to its end, so there was nothing to cancel.",
+}
+
+
+def router(house: House) -> APIRouter:
+    """`/w/{workspace}/runs/{id}`, its events, and cancelling it."""
+    found = APIRouter(include_in_schema=False)
+    newsroom = Newsroom()
+
+    @found.get("/w/{workspace}/runs/{run_id}")
+    def show(request: Request, workspace: str, run_id: str) -> Response:
+        """Live, or the record."""
+        seat = house.seat(request, workspace)
+        with seat.desk() as desk:
+            run = _found(desk, run_id)
+            if run.run_id != run_id:
+                return see_other(f"/w/{workspace}/runs/{run.run_id}")
+            now = live(desk, run_id) if run.state is RunState.RUNNING else None
+            if now is None or now.over:
+                return _record(seat, desk, now.run if now else run)
+            return seat.show("run_now.html", desk, live=now, notice=_notice(request))
+
+    @found.get("/w/{workspace}/runs/{run_id}/events")
+    async def events(request: Request, workspace: str, run_id: str) -> StreamingResponse:
+        """What is new, until it is over."""
+        seat = await threaded(house.seat, request, workspace)
+        return stream(house.parts, newsroom, request, _broadcast(seat, run_id))
+
+    @found.post("/w/{workspace}/runs/{run_id}/cancel")
+    async def cancel(request: Request, workspace: str, run_id: str) -> Response:
+        """Tell it to stop, wherever it runs."""
+        seat = await threaded(house.seat, request, workspace, Role.OPERATOR)
+        await seat.form()
+        told = await threaded(_cancel, seat, run_id)
+        return see_other(
+            f"/w/{workspace}/runs/{told.run_id}?done={'cancelled' if told.heard else 'over'}"
+        )
+
+    return found
+
+
+class _Told:
+    """A run that was told to stop, and whether it could hear that."""
+
+    def __init__(self, run_id: str, *, heard: bool) -> None:
+        self.run_id, self.heard = run_id, heard
+
+
+def _cancel(seat: Seat, run_id: str) -> _Told:
+    """Its job, where it has one; else the run itself."""
+    queue, by = seat.house.parts.deployment.queue, seat.person.name
+    with seat.desk() as desk:
+        run = _found(desk, run_id)
+        job = queue.of_run(run.run_id)
+        if job is not None and job.request.workspace == seat.workspace:
+            heard = queue.cancel(job.job_id, by) is not None
+        else:
+            heard = cancel_run(desk.app.pool, run.run_id, by)
+    if heard:
+        seat.note("cancelled a run", run.run_id)
+    return _Told(run.run_id, heard=heard)
+
+
+def _found(desk: Desk, run_id: str) -> Run:
+    """The run; raises `Refusal` (404)."""
+    try:
+        run = find(desk, run_id)
+    except UsageError as error:
+        raise Refusal(HTTPStatus.NOT_FOUND, error.message, error.remedy) from None
+    if run is None:
+        raise Refusal(
+            HTTPStatus.NOT_FOUND,
+            "there is no such run",
+            "the list of runs has all that are remembered",
+        )
+    return run
+
+
+def _broadcast(seat: Seat, run_id: str) -> Broadcast:
+    def look() -> Live | None:
+        with seat.house.rooms.desk(seat.workspace) as desk:
+            return live(desk, run_id)
+
+    def shown(news: Live) -> str:
+        context = {"live": news, "base": f"/w/{seat.workspace}"}
+        return bytes(render(seat.request, "run_live.html", context).body).decode()
+
+    return Broadcast(f"{seat.workspace} run {run_id}", look, shown, lambda news: bool(news.over))
+
+
+def _record(seat: Seat, desk: Desk, run: Run) -> HTMLResponse:
+    asked = seat.request.query_params
+    show = asked.get("show", "all")
+    show = show if show in SHOWN else "all"
+    sku = asked.get("sku", "").strip()
+    after = asked.get("after", "")
+    place = int(after) if _NUMBER.fullmatch(after) else 0
+    page = record(desk, run, show=show, sku=sku, after=place)
+    return seat.show(
+        "run.html",
+        desk,
+        run=run,
+        record=page,
+        show=show,
+        sku=sku,
+        is_first=not place,
+        more=_more(page, show, sku),
+        guards=guards_of(run),
+        meaning=MEANING,
+        asked_by=ASKED_BY,
+        remedy=REMEDY,
+        signs=SIGNS,
+        value=explain_value,
+        notice=_notice(seat.request),
+    )
+
+
+def _more(page: Record, show: str, sku: str) -> str:
+    """The address of the next page of changes; empty on the last one."""
+    if page.after is None:
+        return ""
+    wanted: dict[str, Any] = {"show": show, **({"sku": sku} if sku else {}), "after": page.after}
+    return f"?{urlencode(wanted)}#changes"
+
+
+def _notice(request: Request) -> str:
+    return _DONE.get(request.query_params.get("done", ""), "")
