@@ -1,4 +1,8 @@
-"""Who is signed in: a random token in a cookie, of which the database keeps a digest."""
+"""Who is signed in: a random token in a cookie, of which the database keeps a digest.
+
+Forms carry a token that only a page of the same session knows. Whoever is not signed in yet has a
+cookie of their own for it, so that nobody can be signed in as somebody else by a page elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -16,61 +20,119 @@ from trueup.domain.people import Person
 from trueup.postgres.people import SESSION_SECONDS, People
 from trueup.web.refusals import Refusal
 
-_COOKIE: Final = "trueup_session"
-_SECURE_COOKIE: Final = "__Host-trueup_session"  # browsers take it over https only
+SESSION: Final = "trueup_session"
+_BEFORE: Final = "trueup_before"  # whose form of signing in it is
 FORM_FIELD: Final = "form_token"
+LARGEST_FORM: Final = 64 * 1024
+_AN_HOUR: Final = 3600
 
 
-def cookie_name(request: Request) -> str:
+def cookie_name(request: Request, name: str = SESSION) -> str:
     """The cookie of this address; over https it cannot be set from elsewhere."""
-    return _SECURE_COOKIE if request.url.scheme == "https" else _COOKIE
+    return f"__Host-{name}" if request.url.scheme == "https" else name
 
 
-def person_of(request: Request, people: People) -> Person | None:
-    """Who sent the request."""
-    token = request.cookies.get(cookie_name(request), "")
-    return people.whose(token) if token else None
-
-
-def sign_in(request: Request, people: People, person: Person, client: str) -> Response:
-    """A new session, never one that was there before (nobody can fix it beforehand)."""
-    old = request.cookies.get(cookie_name(request), "")
-    if old:
-        people.close(old)
-    token = secrets.token_urlsafe(32)
-    people.open(person.person_id, token, client)
-    answer = see_other(local_path(request.query_params.get("next", "/")))
+def set_cookie(request: Request, answer: Response, name: str, content: str, seconds: int) -> None:
+    """A cookie for this site alone, that no script reads; over https it goes over nothing else."""
     answer.set_cookie(
-        cookie_name(request),
-        token,
-        max_age=int(SESSION_SECONDS),
+        cookie_name(request, name),
+        content,
+        max_age=seconds,
         httponly=True,
         secure=request.url.scheme == "https",
         samesite="lax",
         path="/",
     )
+
+
+def drop_cookie(request: Request, answer: Response, name: str) -> None:
+    """Let the browser forget it."""
+    secure = request.url.scheme == "https"
+    answer.delete_cookie(cookie_name(request, name), path="/", secure=secure, httponly=True)
+
+
+def token_of(request: Request) -> str:
+    """The secret of the session that the request says it belongs to."""
+    return request.cookies.get(cookie_name(request), "")
+
+
+def person_of(request: Request, people: People) -> Person | None:
+    """Who sent the request."""
+    token = token_of(request)
+    return people.whose(token) if token else None
+
+
+def sign_in(
+    request: Request, people: People, person: Person, client: str, wanted: str | None = None
+) -> Response:
+    """A new session, never one that was there before (nobody can fix it beforehand).
+
+    It leads to `wanted`, else to where the request wants to come back to.
+    """
+    if old := token_of(request):
+        people.close(old)
+    token = secrets.token_urlsafe(32)
+    people.open(person.person_id, token, client)
+    chosen = request.query_params.get("next", "/") if wanted is None else wanted
+    answer = see_other(local_path(chosen))
+    set_cookie(request, answer, SESSION, token, int(SESSION_SECONDS))
+    drop_cookie(request, answer, _BEFORE)
     return answer
 
 
 def sign_out(request: Request, people: People) -> Response:
     """The session ends here and in the database."""
-    people.close(request.cookies.get(cookie_name(request), ""))
+    people.close(token_of(request))
     answer = see_other("/login")
-    answer.delete_cookie(cookie_name(request), path="/")
+    drop_cookie(request, answer, SESSION)
     return answer
+
+
+# --- forms ---------------------------------------------------------------------------------------
 
 
 def form_token(request: Request) -> str:
     """What a form of this session carries: a page elsewhere cannot know it."""
-    session = request.cookies.get(cookie_name(request), "")
-    return hmac.new(session.encode(), b"form", hashlib.sha256).hexdigest()
+    return _mark(token_of(request), b"form")
+
+
+def door_token(request: Request) -> str:
+    """The same for a form of somebody who is not signed in; `keep_door` must send its cookie."""
+    return _mark(_before(request), b"door")
+
+
+def keep_door(request: Request, answer: Response) -> None:
+    """Send the cookie that belongs to `door_token`."""
+    set_cookie(request, answer, _BEFORE, _before(request), _AN_HOUR)
+
+
+async def fields_of(request: Request, *, door: bool = False) -> dict[str, str]:
+    """The fields of a form that we showed to this session, or at the `door` to this browser.
+
+    Raises `Refusal`: 403 for any other form, 411 and 413 for one of unknown or unlikely size.
+    """
+    size = request.headers.get("content-length", "")
+    if not size.isdecimal():
+        raise Refusal(HTTPStatus.LENGTH_REQUIRED, "the size of the form is not stated")
+    if int(size) > LARGEST_FORM:
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the form is too large", "write less")
+    given = await request.form()
+    # Postgres keeps no NUL in a text, and nobody types one.
+    fields = {k: v.replace("\x00", "") for k, v in given.items() if isinstance(v, str)}
+    expected = door_token(request) if door else form_token(request)
+    _require(request, fields.get(FORM_FIELD, ""), expected)
+    return fields
 
 
 def require_own_form(request: Request, given: str) -> None:
     """Raise `Refusal` (403) for a form that was not shown by us to this session."""
+    _require(request, given, form_token(request))
+
+
+def _require(request: Request, given: str, expected: str) -> None:
     site = request.headers.get("sec-fetch-site", "same-origin")
     ours = site in ("same-origin", "none") and _same_origin(request)
-    if not (ours and hmac.compare_digest(given.encode(), form_token(request).encode())):
+    if not (ours and hmac.compare_digest(given.encode(), expected.encode())):
         raise Refusal(
             HTTPStatus.FORBIDDEN,
             "this form was not sent from a page of yours, or it is too old",
@@ -80,7 +142,22 @@ def require_own_form(request: Request, given: str) -> None:
 
 def _same_origin(request: Request) -> bool:
     origin = request.headers.get("origin")
-    return origin in (None, "null") or urlsplit(origin).netloc == request.url.netloc
+    return origin is None or urlsplit(origin).netloc == request.url.netloc
+
+
+def _before(request: Request) -> str:
+    """The browser's cookie from before signing in, made up where there is none yet."""
+    known = request.cookies.get(cookie_name(request, _BEFORE), "")
+    if not hasattr(request.state, "before"):
+        request.state.before = known or secrets.token_urlsafe(32)
+    return str(request.state.before)
+
+
+def _mark(secret: str, purpose: bytes) -> str:
+    return hmac.new(secret.encode(), purpose, hashlib.sha256).hexdigest()
+
+
+# --- addresses -----------------------------------------------------------------------------------
 
 
 def see_other(path: str) -> RedirectResponse:
@@ -96,6 +173,9 @@ def login_address(request: Request) -> str:
 
 def local_path(wanted: str) -> str:
     """A path of ours; whatever leads elsewhere is the first page."""
-    parts = urlsplit(wanted.replace("\\", "/"))
+    try:
+        parts = urlsplit(wanted.replace("\\", "/"))
+    except ValueError:
+        return "/"
     plain = wanted.isprintable() and not parts.scheme and not parts.netloc
     return wanted if plain and wanted.startswith("/") and not wanted.startswith("//") else "/"

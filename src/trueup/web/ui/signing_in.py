@@ -2,105 +2,149 @@
 
 from __future__ import annotations
 
+import hmac
 import math
+from dataclasses import dataclass, field
+from functools import cached_property
 from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
+from trueup import logs
 from trueup.domain.people import Deed, Person
-from trueup.web.bearer import Attempts
+from trueup.settings.secret_key import secret_key
 from trueup.web.front import client_of
 from trueup.web.parts import request_id, threaded
 from trueup.web.ui import passwords
 from trueup.web.ui.access import House
 from trueup.web.ui.look import render
+from trueup.web.ui.passwords import Hashing
 from trueup.web.ui.session import (
-    FORM_FIELD,
+    cookie_name,
+    door_token,
+    fields_of,
+    keep_door,
+    local_path,
     person_of,
-    require_own_form,
     see_other,
+    set_cookie,
     sign_in,
     sign_out,
 )
+from trueup.web.ui.turnstile import Turnstile, browser_mark, lanes
 
-_WRONG = "That login and that password do not belong together."
-_USED = "This link was used already, or it is too old. An admin can make another one."
+_WRONG: Final = "That login and that password do not belong together."
+_USED: Final = "this link was used already, or it is too old"
+_ANOTHER: Final = "an admin can make another one: People, Reset the password"
+_KNOWN: Final = "trueup_known"  # this browser's owner has signed in here before
+_KNOWN_SECONDS: Final = 365 * 86_400
 
 
 def router(house: House) -> APIRouter:
     """`/login`, `/logout` and `/welcome/…`."""
     found = APIRouter(include_in_schema=False)
-    _with_password(house, found)
-    _with_link(house, found)
+    door = Door(house)
+    _with_password(door, found)
+    _with_link(door, found)
     return found
 
 
-def _with_password(house: House, found: APIRouter) -> None:
-    attempts = Attempts(house.parts.deployment.clock.monotonic)
+@dataclass
+class Door:
+    """What is needed to let somebody in."""
+
+    house: House
+    hashing: Hashing = field(default_factory=Hashing)
+
+    @cached_property
+    def turnstile(self) -> Turnstile:
+        """How often somebody may try."""
+        return Turnstile(self.house.parts.deployment.clock.monotonic)
+
+    @cached_property
+    def key(self) -> str:
+        """The deployment's own secret."""
+        return secret_key(self.house.parts.deployment.home.settings)
+
+    def lanes(self, request: Request, login: str) -> tuple[str, str]:
+        """What a try is counted under."""
+        mark = request.cookies.get(cookie_name(request, _KNOWN), "")
+        known = hmac.compare_digest(mark.encode(), browser_mark(self.key, login).encode())
+        return lanes(client_of(request.scope), login, known=known)
+
+    async def open(self, request: Request, person: Person, deed: str) -> Response:
+        """A new session, and the deed."""
+        await threaded(_note, self.house, request, person, deed)
+        people, client = self.house.people, client_of(request.scope)
+        answer = await threaded(sign_in, request, people, person, client)
+        mark = await threaded(browser_mark, self.key, person.login)
+        set_cookie(request, answer, _KNOWN, mark, _KNOWN_SECONDS)
+        return answer
+
+
+def _with_password(door: Door, found: APIRouter) -> None:
+    house = door.house
 
     @found.get("/login")
     def ask(request: Request) -> Response:
         """The form; who is signed in already goes on."""
         if person_of(request, house.people) is not None:
-            return see_other("/")
-        return _form(request, empty=not house.people.everybody())
+            return see_other(local_path(request.query_params.get("next", "/")))
+        return _form(house, request, empty=not house.people.everybody())
 
     @found.post("/login")
     async def enter(request: Request) -> Response:
-        """Wrong ones are counted by client and by login: beyond a few a minute they must wait."""
-        fields = await request.form()
-        login, password = str(fields.get("login", "")).strip(), str(fields.get("password", ""))
-        require_own_form(request, str(fields.get(FORM_FIELD, "")))
-        person = await threaded(_known, house, login, password)
-        if person is None:
-            waits = [attempts.count(key) for key in (client_of(request.scope), f"login:{login}")]
-            return _refused(request, login, max(waits))
-        await threaded(_note, house, request, person, "signed in")
-        return await threaded(sign_in, request, house.people, person, client_of(request.scope))
+        """Tries are counted by client and by login: beyond a few a minute they must wait."""
+        fields = await fields_of(request, door=True)
+        login, password = fields.get("login", "").strip(), fields.get("password", "")
+        mine = await threaded(door.lanes, request, login)
+        if wait := door.turnstile.enter(mine):
+            return _too_often(house, request, login, wait)
+        person, kept = await threaded(house.people.at_the_door, login)
+        if not await door.hashing.matches(kept, password) or person is None or kept is None:
+            logs.logger().info("wrong_password", client=client_of(request.scope))
+            status = HTTPStatus.UNAUTHORIZED
+            return _form(house, request, login=login, wrong=_WRONG, status=status)
+        door.turnstile.give_back(mine)
+        if passwords.is_outdated(kept):
+            again = await door.hashing.hashed(password)
+            await threaded(house.people.rehash, person.person_id, again)
+        return await door.open(request, person, "signed in")
 
     @found.post("/logout")
     async def leave(request: Request) -> Response:
         """Sign out."""
-        fields = await request.form()
-        require_own_form(request, str(fields.get(FORM_FIELD, "")))
+        await fields_of(request)
         return await threaded(sign_out, request, house.people)
 
 
-def _with_link(house: House, found: APIRouter) -> None:
+def _with_link(door: Door, found: APIRouter) -> None:
+    people = door.house.people
+
     @found.get("/welcome/{token}")
     def welcome(request: Request, token: str) -> Response:
         """Choose a password."""
-        return _welcome(request, house.people.invited(token))
+        return _welcome(request, people.invited(token))
 
     @found.post("/welcome/{token}")
     async def choose(request: Request, token: str) -> Response:
         """Take the password, and sign in with it."""
-        fields = await request.form()
-        require_own_form(request, str(fields.get(FORM_FIELD, "")))
-        password = str(fields.get("password", ""))
-        person = await threaded(house.people.invited, token)
+        fields = await fields_of(request, door=True)
+        password = fields.get("password", "")
+        person = await threaded(people.invited, token)
         if person is None:
             return _welcome(request, None)
         if why := passwords.why_not(password, person.login):
             return _welcome(request, person, why)
-        taken = await threaded(house.people.accept, token, passwords.hashed(password))
+        kept = await door.hashing.hashed(password)
+        taken = await threaded(people.accept, token, kept)
         if taken is None:
             return _welcome(request, None)
-        await threaded(_note, house, request, taken, "chose a password")
-        return await threaded(sign_in, request, house.people, taken, client_of(request.scope))
-
-
-def _known(house: House, login: str, password: str) -> Person | None:
-    """Whose login and password these are; takes as long when there is no such person."""
-    person = house.people.find(login)
-    kept = house.people.password_hash(person.person_id) if person else None
-    if not passwords.matches(kept, password) or person is None or kept is None:
-        return None
-    if passwords.is_outdated(kept):
-        house.people.rehash(person.person_id, passwords.hashed(password))
-    return person
+        return await door.open(request, taken, "chose a password")
 
 
 def _note(house: House, request: Request, person: Person, action: str) -> None:
@@ -109,6 +153,7 @@ def _note(house: House, request: Request, person: Person, action: str) -> None:
 
 
 def _form(
+    house: House,
     request: Request,
     *,
     login: str = "",
@@ -116,19 +161,32 @@ def _form(
     empty: bool = False,
     status: HTTPStatus = HTTPStatus.OK,
 ) -> HTMLResponse:
-    return render(request, "login.html", {"login": login, "wrong": wrong, "empty": empty}, status)
+    shown = {"login": login, "wrong": wrong, "empty": empty}
+    return at_the_door(request, "login.html", shown | _elsewhere(house, request), status)
 
 
-def _refused(request: Request, login: str, wait: float) -> Response:
-    if not wait:
-        return _form(request, login=login, wrong=_WRONG, status=HTTPStatus.UNAUTHORIZED)
+def _elsewhere(house: House, request: Request) -> dict[str, Any]:
+    """Where else one can sign in, if anywhere."""
+    home = house.parts.deployment.home.settings
+    wanted = local_path(request.query_params.get("next", "/"))
+    address = f"/login/oidc?next={quote(wanted, safe='')}" if home.oidc_issuer else ""
+    return {"elsewhere": address, "issuer": home.oidc_name}
+
+
+def at_the_door(
+    request: Request, template: str, shown: dict[str, Any], status: HTTPStatus
+) -> HTMLResponse:
+    """A page with a form for somebody who is not signed in."""
+    answer = render(request, template, shown | {"form_token": door_token(request)}, status)
+    keep_door(request, answer)
+    return answer
+
+
+def _too_often(house: House, request: Request, login: str, wait: float) -> Response:
     seconds = math.ceil(wait)
-    answer = _form(
-        request,
-        login=login,
-        wrong=f"Too many wrong passwords. Try again in {seconds} seconds.",
-        status=HTTPStatus.TOO_MANY_REQUESTS,
-    )
+    said = f"Too many wrong passwords. Try again in {seconds} seconds."
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    answer = _form(house, request, login=login, wrong=said, status=status)
     answer.headers["Retry-After"] = str(seconds)
     return answer
 
@@ -136,8 +194,8 @@ def _refused(request: Request, login: str, wait: float) -> Response:
 def _welcome(request: Request, person: Person | None, why: str = "") -> HTMLResponse:
     if person is None:
         status = HTTPStatus.GONE
-        context = {"title": "This link works no more", "error": _USED, "remedy": ""}
+        context = {"title": "This link works no more", "error": _USED, "remedy": _ANOTHER}
         return render(request, "problem.html", context, status)
     status = HTTPStatus.BAD_REQUEST if why else HTTPStatus.OK
     shown = {"invited": person, "wrong": why, "shortest": passwords.SHORTEST}
-    return render(request, "welcome.html", shown, status)
+    return at_the_door(request, "welcome.html", shown, status)
