@@ -13,6 +13,7 @@ from collections.abc import Generator
 import pytest
 
 TIER_OF = {
+    "tests/e2e/": "browser",
     "tests/emulator/test_socket.py": "socket",
     "tests/emulator/test_official_sdk.py": "sdk",
     "tests/integration/test_migrate.py::test_every_statement_runs_on_postgres_15": "postgres15",

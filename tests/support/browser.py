@@ -8,18 +8,18 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 OUT = Path(__file__).parents[2] / ".ci" / "out" / "pages"  # pictures of every page; git ignores it
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
-PATIENCE = 30_000.0  # milliseconds that a page may take on a busy machine
+PATIENCE = 15_000.0  # milliseconds that a page may take on a busy machine
 _QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -33,6 +33,7 @@ _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice
 _GRAVE = {"serious", "critical"}
 _WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 _AXE = Axe()
+expect.set_options(timeout=PATIENCE)
 
 
 def chromium() -> str | None:
@@ -72,6 +73,9 @@ class Visitor:
     def wide(self) -> bool:
         """Whether one has to scroll sideways."""
         return bool(self.page.evaluate(_WIDER))
+
+
+Visit = Callable[..., AbstractContextManager[Visitor]]
 
 
 @contextmanager
