@@ -11,6 +11,7 @@ from support.program import run_cli, run_program
 from trueup.settings.options import OPTIONS
 
 SECRETS = {
+    "TRUEUP_OIDC_CLIENT_SECRET": "invented-secret-at-the-issuer",
     "DATABASE_URL": "postgresql://shop:invented-password@db.example/shop",
     "ZOHO_CLIENT_SECRET": "invented-client-secret",
     "ZOHO_REFRESH_TOKEN": "1000.invented-refresh-token",

@@ -11,10 +11,8 @@ from trueup.cli.selectors import Json
 if TYPE_CHECKING:
     from trueup.planner.mapping import FieldRule
     from trueup.settings import Settings
-    from trueup.settings.option import Option
+    from trueup.views.effective import Effective
     from trueup.zoho.regions import Hosts
-
-_SET, _NOT_SET = "set", "not set"  # all that is ever shown of a secret
 
 
 def config(*, json: Json = False) -> int:
@@ -44,10 +42,12 @@ def config(*, json: Json = False) -> int:
 
 
 def _document(settings: Settings, hosts: Hosts) -> dict[str, Any]:
+    from trueup.views.effective import effective
+
     return {
         "workspace": settings.workspace,
         "file": None if settings.file is None else str(settings.file),
-        "settings": [_setting(settings, option) for option in _options()],
+        "settings": [_setting(one) for one in effective(settings)],
         "hosts": {"accounts": hosts.accounts, "api": hosts.api()},
         "mapping": [
             {"kind": kind, "field": rule.field, **_origin_of(rule), "policy": rule.policy.value}
@@ -59,16 +59,14 @@ def _document(settings: Settings, hosts: Hosts) -> dict[str, Any]:
     }
 
 
-def _setting(settings: Settings, option: Option) -> dict[str, Any]:
-    value = getattr(settings, option.name)
-    plain = isinstance(value, int | float | str) or value is None
+def _setting(one: Effective) -> dict[str, Any]:
     return {
-        "key": option.key,
-        "env": option.env or None,
-        "value": _masked(value) if option.secret else value if plain else str(value),
-        "origin": settings.origin[option.name],
-        "meaning": option.meaning,
-        "secret": option.secret,
+        "key": one.key,
+        "env": one.env or None,
+        "value": one.plain,
+        "origin": one.origin,
+        "meaning": one.meaning,
+        "secret": one.secret,
     }
 
 
@@ -80,6 +78,8 @@ def _origin_of(rule: FieldRule) -> dict[str, Any]:
 
 
 def _show(settings: Settings, hosts: Hosts) -> None:
+    from trueup.views.effective import effective, mapping
+
     output.facts(
         {
             "workspace": settings.workspace,
@@ -89,13 +89,11 @@ def _show(settings: Settings, hosts: Hosts) -> None:
         }
     )
     output.heading("Settings")
-    rows = [
-        (o.key, o.env, _shown(settings, o), settings.origin[o.name], o.meaning) for o in _options()
-    ]
+    rows = [(o.key, o.env, o.shown, o.origin, o.meaning) for o in effective(settings)]
     output.table(("key", "variable", "value", "from", "meaning"), rows)
-    for kind, rules in _rules(settings).items():
+    for kind, mapped in mapping(settings).items():
         output.heading(f"Mapping of {kind}")
-        lines = [(rule.field, _source(rule), rule.policy.value) for rule in rules]
+        lines = [(one.field, one.source, one.policy) for one in mapped]
         output.table(("field", "source", "policy"), lines)
     for title, columns in (
         ("Catalogue columns", settings.columns),
@@ -110,30 +108,5 @@ def _api_note(settings: Settings) -> str:
     return "" if settings.api_url else " (unless the token's answer names another)"
 
 
-def _shown(settings: Settings, option: Option) -> str:
-    value = getattr(settings, option.name)
-    if option.secret:
-        return _masked(value)
-    if value is None or value == "":
-        return "-"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _masked(value: object) -> str:
-    return _SET if value else _NOT_SET
-
-
-def _source(rule: FieldRule) -> str:
-    if rule.source:
-        return rule.source
-    return "-" if rule.value is None else f"always {rule.value!s}"
-
-
 def _rules(settings: Settings) -> Mapping[str, tuple[FieldRule, ...]]:
     return {kind.value: rules for kind, rules in settings.mapping.rules.items()}
-
-
-def _options() -> tuple[Option, ...]:
-    from trueup.settings.options import OPTIONS
-
-    return OPTIONS
