@@ -135,6 +135,11 @@ class Drift:
         return sum(product.settled for product in self.products)
 
     @property
+    def lacking(self) -> bool:
+        """Whether any of the listed records is not there at all."""
+        return any(NEW in one.marks for product in self.products for one in product.differences)
+
+    @property
     def unlisted(self) -> int:
         """Changes that were counted, and not kept."""
         listed = sum(len(product.differences) for product in self.products)
