@@ -38,6 +38,7 @@ from trueup.postgres.product_sheet import (
     tried,
 )
 from trueup.settings.rules import price_changes
+from trueup.views import duplicates
 from trueup.views.product_fields import RecordSheet, lay_out, readings
 from trueup.views.products import Stand, dated_of, source_of, stand_of
 
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from trueup.planner.mapping import FieldMap
     from trueup.postgres.reports import PastChange
     from trueup.views.desk import Desk
+    from trueup.views.duplicates import Offer
 
 MOST_CHANGES: Final = 100
 _MOST_NEAR: Final = 5
@@ -152,6 +154,15 @@ def near(desk: Desk, sku: str) -> list[tuple[str, str]]:
     folded = {known.casefold(): known for known in found}
     close = get_close_matches(sku.casefold(), list(folded), n=_MOST_NEAR, cutoff=0.4)
     return [(folded[one], found[folded[one]]) for one in close]
+
+
+def candidates(desk: Desk, sku: str) -> list[Offer]:
+    """Records that could be this product's, from the last search for duplicates."""
+    search = duplicates.gather(desk)
+    if search is None or not sku:
+        return []
+    offers = (offer for group in search.groups for offer in group.offers.values())
+    return [offer for offer in offers if offer.sku == sku]
 
 
 def _draft(

@@ -13,13 +13,22 @@ from starlette.requests import Request
 
 from trueup.web.parts import Parts
 from trueup.web.refusals import Refusal
-from trueup.web.ui import drift, duplicates, errands, overview, signing_in, trends
+from trueup.web.ui import (
+    drift,
+    duplicates,
+    errands,
+    overview,
+    product,
+    products,
+    signing_in,
+    trends,
+)
 from trueup.web.ui.access import House, SignInFirst
 from trueup.web.ui.look import render
 from trueup.web.ui.rooms import Rooms
 from trueup.web.ui.session import login_address, see_other
 
-_PAGES = (signing_in, overview, drift, duplicates, trends, errands)
+_PAGES = (signing_in, overview, drift, duplicates, trends, errands, products, product)
 _FOR_EVER = "public, max-age=31536000, immutable"  # another content has another address
 _FOR_PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 
