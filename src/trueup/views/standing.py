@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from trueup.domain.errors import CredentialsError
 from trueup.domain.runs import Run, RunState
@@ -18,17 +19,24 @@ if TYPE_CHECKING:
     from trueup.views.times import BusinessTime
 
 _TROUBLE = frozenset({RunState.FAILED, RunState.PARTIAL})
+_LIMITS = ("/health", "See the limits")
 _TOKEN = "token"  # noqa: S105 (the name of what is paused)
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Something that a person should know of: what, how many products, why, what to do."""
+    """Something that a person should know of: what, how many products, why, what to do.
+
+    `remedy` is for whoever sits at a terminal. `page` is where it is mended on the pages, below the
+    workspace's own, and `press` says so on the way there.
+    """
 
     what: str
     why: str
     remedy: str
     products: int | None = None
+    page: str = ""
+    press: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +96,9 @@ def _setting_notes(desk: Desk) -> Iterator[Attention]:
     try:
         require_credentials(desk.app.settings)
     except CredentialsError as error:
-        yield Attention("credentials", error.message, error.remedy)
+        yield Attention(
+            "credentials", error.message, error.remedy, page="/health", press="See what is missing"
+        )
 
 
 def _run_notes(overview: Overview, writer: Writer | None) -> Iterator[Attention]:
@@ -96,18 +106,21 @@ def _run_notes(overview: Overview, writer: Writer | None) -> Iterator[Attention]
     if last is None:
         return
     show = f"`trueup runs show {last.run_id}`"
+    there = (f"/runs/{last.run_id}", "See that run")
     if last.state in _TROUBLE and last.error:
-        yield Attention("last run", last.error, show)
+        yield Attention("last run", last.error, show, None, *there)
     if last.state is RunState.RUNNING and (writer is None or writer.run_id != last.run_id):
-        yield Attention("last run", "its process died", "the next run continues: `trueup run`")
+        remedy = "the next run continues: `trueup run`"
+        yield Attention("last run", "its process died", remedy, None, *there)
 
 
 def _pause_note(pause: Pause, time: BusinessTime) -> Attention:
     why = f"until {time.at(pause.until)} ({time.ago(pause.until)})"
     if pause.target == _TOKEN:
         said = f"{pause.why}; no token is asked for {why}"
-        return Attention("token cooldown", said, "`trueup limits`")
-    return Attention("paused", f"{pause.target} is left alone {why}", "`trueup limits`")
+        return Attention("token cooldown", said, "`trueup limits`", None, *_LIMITS)
+    said = f"{pause.target} is left alone {why}"
+    return Attention("paused", said, "`trueup limits`", None, *_LIMITS)
 
 
 def _guard_notes(held: Mapping[Rule, int]) -> Iterator[Attention]:
@@ -115,22 +128,34 @@ def _guard_notes(held: Mapping[Rule, int]) -> Iterator[Attention]:
 
     for rule, products in held.items():
         why = f"{RULES[rule]} ({rule.value})"
-        yield Attention("wait for a decision", why, "`trueup held` shows it", products)
+        remedy = "`trueup held` shows it"
+        yield Attention(
+            "wait for a decision", why, remedy, products, f"/approvals#{rule.value}", "Decide"
+        )
 
 
 def _held_note(reason: HeldReason) -> Attention:
     where = " and ".join(sorted(target.value for target in reason.targets))
-    return Attention("held", f"{reason.why} (at {where})", "correct the rows", reason.products)
+    why, page = f"{reason.why} (at {where})", f"/products?{urlencode({'error': reason.why})}"
+    return Attention("held", why, "correct the rows", reason.products, page, "See which rows")
 
 
 def _product_notes(overview: Overview, refused: int) -> Iterator[Attention]:
     from trueup.postgres.reports import PATIENCE
 
     if refused:
-        yield Attention("refused", "a finding about the row", "`trueup errors`", refused)
+        why = "a finding about the row"
+        yield Attention("refused", why, "`trueup errors`", refused, *_products("refused"))
     if overview.quarantined:
         remedy = "correct the row, or `trueup resync SKU`"
-        yield Attention("quarantined", "refused by the target", remedy, overview.quarantined)
+        why, page = "refused by the target", _products("quarantined")
+        yield Attention("quarantined", why, remedy, overview.quarantined, *page)
     if overview.stubborn:
         why = f"failed more than {PATIENCE} times in a row"
-        yield Attention("failing", why, "`trueup errors`", overview.stubborn)
+        page = _products("backing_off")
+        yield Attention("failing", why, "`trueup errors`", overview.stubborn, *page)
+
+
+def _products(why: str) -> tuple[str, str]:
+    """The page of the products that somebody looks for because of this, and what to press."""
+    return f"/products?why={why}", "See which"

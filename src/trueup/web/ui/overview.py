@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
+from trueup.domain.records import TargetName
 from trueup.domain.schedule import NIGHTLY
+from trueup.domain.states import Standing
 from trueup.planner.schedule import next_occurrences
-from trueup.postgres import reports
 from trueup.views.desk import Desk
+from trueup.views.runs import ASKED_BY, Night, last_nights
 from trueup.views.standing import gather
+from trueup.views.times import lasted
 from trueup.web.ui.access import House
+from trueup.web.ui.charts import Mark, bars, gauge
 from trueup.web.ui.session import see_other
 
-_NIGHTS = 30
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from trueup.postgres.reports import Overview
+
+_NIGHTS: Final = 30
+WORDS: Final = {
+    Standing.OK: "agrees",
+    Standing.FAILED: "fails",
+    Standing.HELD: "held",
+    Standing.SKIPPED: "refused",
+    Standing.PENDING: "not compared",
+}
 
 
 def router(house: House) -> APIRouter:
@@ -41,11 +58,47 @@ def router(house: House) -> APIRouter:
 
 def _gathered(desk: Desk) -> dict[str, Any]:
     found = gather(desk)
-    settings = desk.app.settings
-    nightly = next(one for one in settings.schedules if one.name == NIGHTLY)
-    coming = next_occurrences(nightly, desk.time.now, 1)
+    nights = last_nights(desk, _NIGHTS)
     return {
         "status": found,
-        "next_run": coming[0].at if coming else None,
-        "nights": list(reversed(reports.last_runs(desk.connection, _NIGHTS))),
+        "next_run": _next_run(desk),
+        "asked_by": ASKED_BY,
+        "words": WORDS,
+        "across": _standings(found.overview, TargetName.BILLING),
+        "down": _standings(found.overview, TargetName.CRM),
+        "cells": {(c.crm, c.billing): c.products for c in found.overview.standings},
+        "nights": nights,
+        "durations": _marks(nights, "duration"),
+        "changes": _marks(nights, "changes"),
+        "failures": _marks(nights, "failures"),
+        "usage": desk.app.budget.usage(),
+        "bars": bars,
+        "gauge": gauge,
     }
+
+
+def _next_run(desk: Desk) -> datetime | None:
+    """When the nightly schedule is due next; None where it never is."""
+    nightly = next((s for s in desk.app.settings.schedules if s.name == NIGHTLY), None)
+    coming = next_occurrences(nightly, desk.time.now, 1) if nightly else []
+    return coming[0].at if coming else None
+
+
+def _standings(overview: Overview, target: TargetName) -> list[Standing]:
+    """Those that occur at a target, agreement first."""
+    return [one for one in WORDS if overview.products(target, one)]
+
+
+def _marks(nights: Sequence[Night], what: str) -> list[Mark]:
+    return [_mark(night, what) for night in nights]
+
+
+def _mark(night: Night, what: str) -> Mark:
+    figures, day = night.figures, f"{night.day:%a} {night.day:%Y-%m-%d}"
+    if figures is None:
+        return Mark(None, f"{day}: no run")
+    if what == "duration":
+        seconds = figures.duration_ms / 1000
+        return Mark(seconds, f"{day}: {lasted(seconds)}")
+    number = figures.changes if what == "changes" else figures.failures
+    return Mark(number, f"{day}: {number:,} {what}", "bad" if what == "failures" else "")

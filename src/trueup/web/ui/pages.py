@@ -17,9 +17,12 @@ from trueup.web.ui import (
     drift,
     duplicates,
     errands,
+    job,
     overview,
     product,
     products,
+    run,
+    runs,
     signing_in,
     trends,
 )
@@ -28,7 +31,19 @@ from trueup.web.ui.look import render
 from trueup.web.ui.rooms import Rooms
 from trueup.web.ui.session import login_address, see_other
 
-_PAGES = (signing_in, overview, drift, duplicates, trends, errands, products, product)
+_PAGES = (
+    signing_in,
+    overview,
+    runs,
+    run,
+    job,
+    drift,
+    duplicates,
+    trends,
+    errands,
+    products,
+    product,
+)
 _FOR_EVER = "public, max-age=31536000, immutable"  # another content has another address
 _FOR_PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 

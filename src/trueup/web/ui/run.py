@@ -33,6 +33,7 @@ from trueup.views.runs import (
 from trueup.web.parts import threaded
 from trueup.web.refusals import Refusal
 from trueup.web.ui.access import House, Seat
+from trueup.web.ui.charts import gauge
 from trueup.web.ui.live import Broadcast, Newsroom, stream
 from trueup.web.ui.look import render
 from trueup.web.ui.session import see_other
@@ -61,7 +62,7 @@ def router(house: House) -> APIRouter:
             now = live(desk, run_id) if run.state is RunState.RUNNING else None
             if now is None or now.over:
                 return _record(seat, desk, now.run if now else run)
-            return seat.show("run_now.html", desk, live=now, notice=_notice(request))
+            return seat.show("run_now.html", desk, live=now, gauge=gauge, notice=_notice(request))
 
     @found.get("/w/{workspace}/runs/{run_id}/events")
     async def events(request: Request, workspace: str, run_id: str) -> StreamingResponse:
@@ -107,7 +108,7 @@ def _cancel(seat: Seat, run_id: str) -> _Told:
 def _found(desk: Desk, run_id: str) -> Run:
     """The run; raises `Refusal` (404)."""
     try:
-        run = find(desk, run_id)
+        run = find(desk, run_id) if run_id.isprintable() else None
     except UsageError as error:
         raise Refusal(HTTPStatus.NOT_FOUND, error.message, error.remedy) from None
     if run is None:
@@ -125,7 +126,7 @@ def _broadcast(seat: Seat, run_id: str) -> Broadcast:
             return live(desk, run_id)
 
     def shown(news: Live) -> str:
-        context = {"live": news, "base": f"/w/{seat.workspace}"}
+        context = {"live": news, "gauge": gauge, "base": f"/w/{seat.workspace}"}
         return bytes(render(seat.request, "run_live.html", context).body).decode()
 
     return Broadcast(f"{seat.workspace} run {run_id}", look, shown, lambda news: bool(news.over))

@@ -19,7 +19,7 @@ from trueup.views.runs import ASKED_BY, MEANING, RunList, listed
 from trueup.views.times import lasted
 from trueup.web.parts import threaded
 from trueup.web.ui.access import House, Seat
-from trueup.web.ui.charts import Mark
+from trueup.web.ui.charts import Mark, bars
 from trueup.web.ui.session import see_other
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def router(house: House) -> APIRouter:
                 "runs.html",
                 desk,
                 page=page,
+                bars=bars,
                 marks=duration_marks(page.runs, desk.time),
                 state=states[0].value if states else "",
                 trigger=triggers[0].value if triggers else "",
