@@ -54,6 +54,14 @@ class Showroom:
         """Whether no job waits or runs."""
         return self.site.sql("select 1 from trueup.job where state <> 'done'") == []
 
+    def deeds(self, action: str) -> list[tuple[str, str, str]]:
+        """Who did that, to what, and why."""
+        found = self.site.sql(
+            "select who, subject, reason from trueup.deed where action = %s order by deed_id",
+            action,
+        )
+        return [(str(who), str(subject), str(reason)) for who, subject, reason in found]
+
     def invite(self, login: str) -> str:
         """A link for a new person."""
         with open_pool(self.site.database, 1) as pool:
