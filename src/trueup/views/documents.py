@@ -13,6 +13,7 @@ from trueup.domain.runs import Run, Tally
 
 if TYPE_CHECKING:
     from trueup.domain.jobs import Job
+    from trueup.domain.people import Deed
     from trueup.postgres.reports import PastChange
     from trueup.postgres.workers import WorkerSeen
     from trueup.views.standing import Status
@@ -133,6 +134,22 @@ def worker_as_json(one: WorkerSeen, time: BusinessTime) -> dict[str, Any]:
         "slots": one.slots,
         "started_at": time.iso(one.started_at),
         "seen_at": time.iso(one.seen_at),
+    }
+
+
+def deed_as_json(one: Deed, time: BusinessTime) -> dict[str, Any]:
+    """What somebody did."""
+    return {
+        "deed_id": one.deed_id,
+        "at": time.iso(one.at),
+        "who": one.who,
+        "via": one.via,
+        "workspace": one.workspace or None,
+        "action": one.action,
+        "subject": one.subject,
+        "before": dict(one.before),
+        "after": dict(one.after),
+        "reason": one.reason or None,
     }
 
 

@@ -111,6 +111,7 @@ _BEARER = {"WWW-Authenticate": {"description": "Bearer.", "schema": {"type": "st
 _ERRORS: Mapping[int, tuple[str, dict[str, Any]]] = {
     HTTPStatus.BAD_REQUEST: ("A parameter or the body is not as expected.", {}),
     HTTPStatus.UNAUTHORIZED: ("The secret is wrong or missing.", _BEARER),
+    HTTPStatus.FORBIDDEN: ("The token's role may not do this.", {}),
     HTTPStatus.NOT_FOUND: ("There is no such workspace, product or job.", {}),
     HTTPStatus.CONFLICT: ("A sync runs or waits already; or the job is over.", _RETRY),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("The body is too large.", {}),

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from trueup import __version__
 from trueup.deployment import Deployment
 from trueup.web import cron, health, jobs, metrics, resync
+from trueup.web.api import v1
 from trueup.web.front import Front
 from trueup.web.parts import Parts, request_id
 from trueup.web.refusals import Refusal
@@ -49,6 +50,7 @@ def make_app(deployment: Deployment, *, worker_here: bool = False) -> FastAPI:
         app.include_router(one.router(parts))
     app.include_router(metrics.router(deployment))
     house = add_pages(app, parts)
+    app.include_router(v1.router(house))
     app.state.house = house
 
     async def refuse(request: Request, refusal: Exception) -> Response:

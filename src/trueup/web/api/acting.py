@@ -1,0 +1,202 @@
+"""Orders: jobs, decisions, adoptions, reverts. What talks to Zoho is a job that a worker does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from trueup.domain.jobs import JobKind, JobRequest, Priority, Terms
+from trueup.domain.people import Role
+from trueup.domain.records import TargetName
+from trueup.domain.runs import Trigger
+from trueup.web.api import answers, orders
+from trueup.web.api.callers import Caller
+from trueup.web.api.endpoints import WORKSPACE, Api, Described, Reply
+from trueup.web.api.keeping import job_address, job_document
+from trueup.web.api.looking import find_run
+from trueup.web.refusals import Refusal
+
+if TYPE_CHECKING:
+    from trueup.views.desk import Desk
+
+_MOST_NAMED: Final = 10
+_KINDS: Final[dict[type[orders.JobOrder], tuple[JobKind, Trigger, str]]] = {
+    orders.Sync: (JobKind.SYNC, Trigger.CLI, "started a sync"),
+    orders.Resync: (JobKind.SYNC, Trigger.RESYNC, "re-synced"),
+    orders.Repair: (JobKind.SYNC, Trigger.REPAIR, "repaired drift"),
+    orders.Verify: (JobKind.VERIFY, Trigger.CLI, "verified"),
+    orders.Drift: (JobKind.DRIFT, Trigger.CLI, "looked for drift"),
+    orders.Duplicates: (JobKind.DUPLICATES, Trigger.CLI, "searched for duplicates"),
+}
+
+
+def add(api: Api) -> None:
+    """The endpoints."""
+    _add_jobs(api)
+    _add_adoption(api)
+    _add_revert(api)
+
+
+def _add_jobs(api: Api) -> None:
+    @api.does(
+        Described(
+            f"{WORKSPACE}/jobs",
+            "v1_ask_for_job",
+            answers.JobDocument,
+            "Ask for a job",
+            role=Role.OPERATOR,
+            statuses=[HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE],
+            example={"kind": "resync", "skus": ["FIB-100"], "reason": "new price"},
+            status=HTTPStatus.ACCEPTED,
+        ),
+        orders.ANY_JOB,
+    )
+    def ask(caller: Caller, order: orders.JobOrder) -> Reply:
+        """Written down with or without a worker. The same order while one waits is one job."""
+        kind, trigger, deed = _KINDS[type(order)]
+        with caller.desk() as desk:
+            terms = _terms(desk, order)
+        merge = f"api:{caller.token.token_id}:{_sameness(order, terms)}"
+        return ask_for(caller, kind, trigger, terms, deed, _subject(terms.skus), merge)
+
+
+def _add_adoption(api: Api) -> None:
+    @api.does(
+        Described(
+            f"{WORKSPACE}/adopt",
+            "v1_adopt",
+            answers.JobDocument,
+            "Say which record is a product's",
+            role=Role.OPERATOR,
+            statuses=[HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE],
+            example={"sku": "FIB-100", "target": "crm", "remote_id": "4611000000000123"},
+            status=HTTPStatus.ACCEPTED,
+        ),
+        orders.Adopt,
+    )
+    def adopt(caller: Caller, order: orders.Adopt) -> Reply:
+        """A job reads the record, binds it, and writes nothing to the target."""
+        with caller.desk() as desk:
+            skus = known_skus(desk, [order.sku])
+        terms = Terms(
+            skus,
+            (TargetName(order.target),),
+            remote_id=order.remote_id.strip(),
+            part=order.part or "",
+            reason=order.reason,
+        )
+        return ask_for(caller, JobKind.ADOPT, Trigger.ADOPT, terms, "adopted", _subject(skus))
+
+
+def _add_revert(api: Api) -> None:
+    @api.does(
+        Described(
+            f"{WORKSPACE}/runs/{{run_id}}/revert",
+            "v1_revert",
+            answers.JobDocument,
+            "Take a run back",
+            role=Role.APPROVER,
+            statuses=[HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE],
+            example={"dry_run": True},
+            status=HTTPStatus.ACCEPTED,
+        ),
+        orders.Revert,
+    )
+    def revert(caller: Caller, order: orders.Revert) -> Reply:
+        """By itself a dry run, whose report says what would go back, and what stays as it is.
+
+        With `dry_run` false a job goes back: exactly the changes that `exactly` names by the
+        `marks` of that report, or whatever it comes to.
+        """
+        with caller.desk() as desk:
+            run_id = find_run(desk, caller.path("run_id")).run_id
+        terms = Terms(
+            _plainly(order.skus),
+            _targets(order.targets),
+            dry_run=order.dry_run,
+            takes_back=run_id,
+            exactly=None if order.exactly is None else tuple(order.exactly),
+            reason=order.reason,
+        )
+        deed = "looked at taking back" if order.dry_run else "took back"
+        return ask_for(caller, JobKind.REVERT, Trigger.REVERT, terms, deed, run_id)
+
+
+def ask_for(
+    caller: Caller,
+    kind: JobKind,
+    trigger: Trigger,
+    terms: Terms,
+    deed: str,
+    subject: str,
+    merge: str = "",
+) -> Reply:
+    """Write a job down, and who asked for it."""
+    request = JobRequest(
+        workspace=caller.workspace,
+        kind=kind,
+        trigger=trigger,
+        priority=Priority.PERSON,
+        terms=terms,
+        merge=merge,
+        asked_by=caller.name,
+    )
+    job = caller.house.parts.deployment.queue.ask(request)
+    if job is None:
+        raise Refusal(HTTPStatus.CONFLICT, "it was asked for already", "GET …/jobs shows it")
+    caller.note(deed, subject, reason=terms.reason, after={"job": job.job_id})
+    return Reply(job_document(caller, job), job_address(job))
+
+
+def known_skus(desk: Desk, given: Iterable[str]) -> tuple[str, ...]:
+    """The SKUs without repetition; raises the `Refusal` 404 that names those nobody knows."""
+    skus = _plainly(given)
+    found = desk.app.catalogue.offering_ids(skus) if skus else {}
+    unknown = [sku for sku in skus if not found.get(sku)]
+    if unknown:
+        more = "" if len(unknown) <= _MOST_NAMED else f" and {len(unknown) - _MOST_NAMED} more"
+        raise Refusal(
+            HTTPStatus.NOT_FOUND,
+            f"the catalogue has no product with the SKU {', '.join(unknown[:_MOST_NAMED])}{more}",
+            "nothing was started",
+        )
+    return skus
+
+
+def _terms(desk: Desk, order: orders.JobOrder) -> Terms:
+    terms = Terms(reason=order.reason)
+    match order:
+        case orders.Sync():
+            targets, most = _targets(order.targets), order.max_products
+            return replace(terms, targets=targets, max_products=most, dry_run=order.dry_run)
+        case orders.Resync() | orders.Repair() | orders.Verify():
+            skus, targets = known_skus(desk, order.skus or ()), _targets(order.targets)
+            force = not isinstance(order, orders.Verify)
+            return replace(terms, skus=skus, targets=targets, force=force)
+    return terms
+
+
+def _sameness(order: orders.JobOrder, terms: Terms) -> str:
+    """What two orders must share to be one job: all but the products and the words."""
+    targets = "+".join(target.value for target in terms.targets)
+    limits = f"{terms.max_products or ''}:{'dry' if terms.dry_run else ''}"
+    # All products and some are not to be added up.
+    some = "some" if terms.skus else "all"
+    return f"{type(order).__name__.lower()}:{targets}:{limits}:{some}"
+
+
+def _plainly(skus: Iterable[str] | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(sku.strip() for sku in skus or ()))
+
+
+def _targets(words: Sequence[str] | None) -> tuple[TargetName, ...]:
+    return tuple(target for target in TargetName if not words or target.value in words)
+
+
+def _subject(skus: Sequence[str]) -> str:
+    if not skus:
+        return "everything"
+    more = f" and {len(skus) - _MOST_NAMED} more" if len(skus) > _MOST_NAMED else ""
+    return f"{', '.join(skus[:_MOST_NAMED])}{more}"
