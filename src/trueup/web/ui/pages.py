@@ -14,6 +14,7 @@ from starlette.requests import Request
 from trueup.web.parts import Parts
 from trueup.web.refusals import Refusal
 from trueup.web.ui import (
+    approvals,
     drift,
     duplicates,
     errands,
@@ -21,6 +22,7 @@ from trueup.web.ui import (
     overview,
     product,
     products,
+    reverts,
     run,
     runs,
     signing_in,
@@ -35,6 +37,8 @@ _PAGES = (
     signing_in,
     overview,
     runs,
+    approvals,
+    reverts,
     run,
     job,
     drift,
