@@ -14,18 +14,24 @@ from starlette.requests import Request
 from trueup.web.parts import Parts
 from trueup.web.refusals import Refusal
 from trueup.web.ui import (
+    account_page,
     approvals,
+    deeds_page,
     drift,
     duplicates,
     errands,
+    health_page,
     job,
     overview,
+    people_page,
     product,
     products,
     reverts,
     run,
     runs,
+    settings_page,
     signing_in,
+    signing_in_elsewhere,
     trends,
 )
 from trueup.web.ui.access import House, SignInFirst
@@ -47,6 +53,12 @@ _PAGES = (
     errands,
     products,
     product,
+    account_page,
+    deeds_page,
+    health_page,
+    people_page,
+    settings_page,
+    signing_in_elsewhere,
 )
 _FOR_EVER = "public, max-age=31536000, immutable"  # another content has another address
 _FOR_PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
