@@ -10,8 +10,17 @@ import re
 import pytest
 from playwright.sync_api import Page
 
-from support.browser import PHONE, Visit, Visitor, grave_findings, picture
-from support.showroom import HELD, Showroom
+from support.browser import (
+    LINKS,
+    PHONE,
+    RUN,
+    Visit,
+    Visitor,
+    grave_findings,
+    pages_of,
+    picture,
+)
+from support.showroom import Showroom
 from trueup.domain.people import Role
 
 LOOKS = {
@@ -20,27 +29,12 @@ LOOKS = {
     "phone": {"color_scheme": "light", "viewport": PHONE, "has_touch": True, "is_mobile": True},
 }
 GROUND = "getComputedStyle(document.body).backgroundColor"
-MENU = "[...document.querySelectorAll('nav[aria-label=Pages] a')].map(a => a.getAttribute('href'))"
-ALL = "[...document.querySelectorAll('main a')].map(a => a.getAttribute('href'))"
-ONE_RUN = re.compile(r"^/w/default/runs/[^/?#]+$")
 
 
 def _name(path: str) -> str:
     """The name of a page's picture: no run's id, so that pictures can be compared."""
-    short = ONE_RUN.sub("/w/default/runs/one", path).removeprefix("/w/default").strip("/")
+    short = RUN.sub("/runs/one", path.removeprefix("/w/default")).strip("/")
     return re.sub(r"[^A-Za-z0-9]+", "-", short).strip("-") or "overview"
-
-
-def _paths(visitor: Visitor) -> list[str]:
-    """Where an admin can go."""
-    page = visitor.go("/w/default")
-    found = [path for path in page.evaluate(MENU) if path.startswith("/")]
-    runs = [path for path in page.evaluate(ALL) if path and ONE_RUN.match(path)]
-    if "/w/default/products" in found:
-        found.append(f"/w/default/products/{HELD}")
-    if "/w/default/runs" in found:
-        found += runs[:1]
-    return list(dict.fromkeys(found))
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -50,7 +44,7 @@ def test_nothing_is_in_anybodys_way(visit: Visit, room: Showroom, look: str) -> 
     wrong: list[str] = []
     for role, paths in ((None, ["/login", room.invite(f"eyes-{look}")]), (Role.ADMIN, [])):
         with visit(role, **LOOKS[look]) as visitor:
-            for path in paths or _paths(visitor):
+            for path in paths or pages_of(visitor):
                 page = visitor.go(path)
                 name = "welcome" if "welcome" in path else _name(path)
                 picture(page, f"{name}-{look}")
@@ -82,7 +76,7 @@ def test_dark_is_dark(visit: Visit) -> None:
 def test_every_page_can_be_read_without_scripts(visit: Visit) -> None:
     """It says the same first heading, and no less than with them."""
     with visit(Role.ADMIN) as visitor:
-        paths = _paths(visitor)
+        paths = pages_of(visitor)
         told = {path: visitor.go(path).locator("h1").inner_text() for path in paths}
     with visit(Role.ADMIN, java_script_enabled=False) as visitor:
         for path in paths:
@@ -95,8 +89,8 @@ def test_no_link_leads_nowhere(visit: Visit) -> None:
     """Every address of ours that a page names is there."""
     with visit(Role.ADMIN) as visitor:
         known: dict[str, str] = {}
-        for path in _paths(visitor):
-            for link in visitor.go(path).evaluate(ALL):
+        for path in pages_of(visitor):
+            for link in visitor.go(path).evaluate(LINKS):
                 if link and link.startswith(("/", "?")):
                     known.setdefault(link if link[0] == "/" else f"{path}{link}", path)
         wrong = []

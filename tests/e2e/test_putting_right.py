@@ -9,12 +9,14 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from support.browser import Visit
+from support.agreement import a_catalogue_row
+from support.browser import Visit, pages_of
 from support.served import wait_for
-from support.showroom import EDITED, Showroom
+from support.showroom import EDITED, HELD, REFUSED, Showroom
 from trueup.domain.people import Role
 
-OTHERS_FORMS = "form[method=post]:not([action='/logout'])"
+OTHERS_FORMS = "main form[method=post]"
+ACTIONS = f"[...document.querySelectorAll('{OTHERS_FORMS}')].map(form => form.action)"
 
 
 def _look(page: Page) -> None:
@@ -44,3 +46,82 @@ def test_drift_is_found_and_repaired(visit: Visit, room: Showroom) -> None:
         expect(row).to_have_count(0)
     assert room.deeds("repair drift") == [("Operator Example", EDITED, "typed by mistake")]
     wait_for(room.quiet)
+
+
+def test_a_failing_product_is_synced_again_and_becomes_ok(visit: Visit, room: Showroom) -> None:
+    """Billing refused it in the night; the page says so, and later that it is well."""
+    with visit(Role.OPERATOR) as visitor:
+        page = visitor.go(f"/w/default/products?q={REFUSED}")
+        page.get_by_role("link", name=REFUSED).click()
+        trouble = page.get_by_role("heading", name="What is wrong")
+        expect(trouble).to_be_visible()
+        expect(page.locator("main")).to_contain_text("Invalid value passed")
+        room.site.console.good_weather()
+        page.get_by_role("button", name="Re-sync now").click()
+        expect(trouble).to_have_count(0)
+        expect(page.locator("dl.sides")).to_contain_text(
+            re.compile(r"CRM\s*ok.*Billing\s*ok", re.DOTALL)
+        )
+    wait_for(room.quiet)
+
+
+def test_a_price_is_approved_made_and_taken_back(visit: Visit, room: Showroom) -> None:
+    """What happens is said before each click, and done after it; then nothing waits any more."""
+    with visit(Role.APPROVER) as visitor:
+        page = visitor.go("/w/default/approvals")
+        expect(page.locator("main")).to_contain_text("501.00")
+        page.get_by_role("checkbox", name=f"{HELD}, crm_product/{HELD}").check()
+        chosen = page.locator("form").filter(has=page.locator("input:checked"))
+        chosen.get_by_role("button", name="Approve the chosen").click()
+        expect(page.get_by_role("heading", name="What happens next")).to_be_visible()
+        assert room.crm_price(HELD) == 501
+        page.get_by_label("Why?").fill("agreed with sales")
+        page.get_by_role("button", name="Approve", exact=True).click()
+        wait_for(lambda: room.crm_price(HELD) == 100, "the approved price")
+        wait_for(room.quiet)
+        assert [reason for _, _, reason in room.deeds("approve")] == ["agreed with sales"]
+
+        page = visitor.go("/w/default/runs")
+        page.get_by_role("row").nth(1).get_by_role("link").click()
+        page.get_by_role("link", name="Take it back").click()
+        assert room.crm_price(HELD) == 100
+        if (why := page.get_by_label("Why")).count():
+            why.fill("sales thought again")
+        page.locator(OTHERS_FORMS).get_by_role("button").first.click()
+        wait_for(lambda: room.crm_price(HELD) == 501, "the price before it")
+    wait_for(room.quiet)
+
+
+def test_a_run_is_watched_while_zoho_is_slow(visit: Visit, room: Showroom) -> None:
+    """From the click to the record of the run, without touching the page again."""
+    room.site.fill([a_catalogue_row(8, description="Now with a router")])
+    slow = {"match": {"service": "crm", "times": 3}, "do": "slow", "seconds": 1}
+    room.site.console.weather(slow)
+    with visit(Role.OPERATOR) as visitor:
+        page = visitor.go("/w/default/runs")
+        page.get_by_role("button", name="Run now").click()
+        expect(page.get_by_role("heading", name="Run on its way")).to_be_visible()
+        expect(page.locator("[data-live]")).to_contain_text("requests in the last")
+        expect(page.get_by_role("heading", name="Run of")).to_be_visible()
+        expect(page.locator("main")).to_contain_text("FIB-0008")
+    room.site.console.good_weather()
+    wait_for(room.quiet)
+
+
+def test_a_viewer_looks_and_cannot_write(visit: Visit, room: Showroom) -> None:
+    """No page has a form for them, and what an admin's pages send is refused from their hand."""
+    with visit(Role.ADMIN) as visitor:
+        paths = pages_of(visitor)
+        forms = {action for path in paths for action in visitor.go(path).evaluate(ACTIONS)}
+    assert len(forms) > 5, forms
+    with visit(Role.VIEWER) as visitor:
+        for path in paths:
+            if visitor.page.goto(f"{visitor.address}{path}").status == 200:
+                assert visitor.page.locator(OTHERS_FORMS).count() == 0, path
+        token = visitor.go("/w/default").locator("[name=form_token]").first.input_value()
+        answers = {
+            form: visitor.page.request.post(form, form={"form_token": token}).status
+            for form in sorted(forms)
+        }
+    assert set(answers.values()) == {403}, answers
+    assert room.quiet()

@@ -6,6 +6,7 @@ The browser is Debian's, which `.ci/run` installs; `TRUEUP_CHROMIUM` names anoth
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -32,6 +33,9 @@ _QUIET = (
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _GRAVE = {"serious", "critical"}
 _WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+LINKS = "[...document.querySelectorAll('main a')].map(a => a.getAttribute('href'))"
+_MENU = "[...document.querySelectorAll('header a')].map(a => a.getAttribute('href'))"
+RUN = re.compile(r"(?<=/runs/)[^/?#]+|(?<=/products/id/)[^/?#]+")
 _AXE = Axe()
 expect.set_options(timeout=PATIENCE)
 
@@ -128,6 +132,18 @@ def _listen(page: Page, visitor: Visitor) -> None:
     page.on("request", request)
 
 
+def pages_of(visitor: Visitor) -> list[str]:
+    """Where the menu leads, and one product, one run and each question that these pages ask."""
+    menu = [path for path in visitor.go("/w/default").evaluate(_MENU) if path.startswith("/")]
+    found = {RUN.sub("one", path): path for path in menu}
+    for path in menu:
+        for link in visitor.go(path).evaluate(LINKS):
+            plain = (link or "").partition("#")[0]
+            if plain.startswith("/w/") and "?" not in plain:
+                found.setdefault(RUN.sub("one", plain), plain)
+    return list(found.values())
+
+
 def grave_findings(page: Page) -> list[str]:
     """What axe-core finds serious or critical, with the element it means."""
     found = _AXE.run(page, options={"runOnly": {"type": "tag", "values": _RULES}})
@@ -140,7 +156,7 @@ def grave_findings(page: Page) -> list[str]:
 
 
 def picture(page: Page, name: str) -> Path:
-    """Keep a picture of the whole page."""
+    """Keep a picture of the whole page, for whoever looks at what CI has seen."""
     OUT.mkdir(parents=True, exist_ok=True)
     path = OUT / f"{name}.png"
     page.screenshot(path=path, full_page=True, animations="disabled")

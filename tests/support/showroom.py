@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Thread
 
 from support.agreement import a_catalogue_row
@@ -23,6 +24,7 @@ from trueup.web.ui.passwords import hashed
 
 HELD, UNREADABLE, REFUSED, EDITED, DRIFTED = (f"FIB-000{number}" for number in range(1, 6))
 PRODUCTS = 8
+OUT = Path(__file__).parents[2] / ".ci" / "out"  # what a failed test is explained with
 PASSWORD = "an invented pass phrase"
 REFUSAL: Rule = {
     "match": {"service": "billing", "path": f"*/plans/{REFUSED}*", "method": "PUT"},
@@ -136,3 +138,5 @@ def _served(site: Site) -> Iterator[str]:
             process.terminate()
             process.wait(60)
             reading.join(60)
+            OUT.mkdir(parents=True, exist_ok=True)
+            (OUT / f"serve-{process.pid}.log").write_text("".join(told), encoding="utf-8")
