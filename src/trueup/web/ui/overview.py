@@ -60,7 +60,7 @@ def _gathered(desk: Desk) -> dict[str, Any]:
     found = gather(desk)
     nights = last_nights(desk, _NIGHTS)
     return {
-        "status": found,
+        "standing": found,
         "next_run": _next_run(desk),
         "asked_by": ASKED_BY,
         "words": WORDS,

@@ -18,6 +18,7 @@ from trueup.domain.runs import Run, RunState
 from trueup.planner.explain import SIGNS, explain_value
 from trueup.postgres.cancelling import cancel_run
 from trueup.views.desk import Desk
+from trueup.views.documents import COUNTED, in_order
 from trueup.views.runs import (
     ASKED_BY,
     MEANING,
@@ -144,6 +145,7 @@ def _record(seat: Seat, desk: Desk, run: Run) -> HTMLResponse:
         "run.html",
         desk,
         run=run,
+        requests=in_order(run.requests, COUNTED),
         record=page,
         show=show,
         sku=sku,
