@@ -67,6 +67,11 @@ class Difference:
         return self.writes and not self.held and not self.settled
 
     @property
+    def edited(self) -> bool:
+        """Whether somebody at Zoho moved a field of it."""
+        return any(one.who in (Moved.THEIRS, Moved.BOTH) for one in self.fields)
+
+    @property
     def marks(self) -> frozenset[str]:
         """What it can be found by: who moved."""
         moved = {one.who.value for one in self.fields if one.who}
