@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from itertools import groupby
@@ -176,14 +176,22 @@ def gather(desk: Desk, *, earlier: int = 10) -> Drift | None:
     look = looks.last(desk.connection, JobKind.DRIFT)
     if look is None:
         return None
-    found = [_difference(one) for one in look.document["listed"]]
-    since = looks.written_since(desk.connection, [one.key for one in found], look.began_at)
-    told = [replace(one, written=since.get(one.key)) for one in found]
+    listed = look.document["listed"]
+    keys = [_key(kept) for kept in listed]
+    written = looks.written_since(desk.connection, keys, look.began_at)
     before = looks.earlier(desk.connection, JobKind.DRIFT, earlier)
-    return Drift(look, tuple(_products(told)), tuple(before))
+    return Drift(look, read_products(listed, written), tuple(before))
 
 
-def _products(found: Iterable[Difference]) -> Iterator[Product]:
+def read_products(
+    listed: Iterable[Mapping[str, Any]], written: Mapping[RecordKey, Written]
+) -> tuple[Product, ...]:
+    """The list that a look kept, with what was written since."""
+    found = [_difference(kept, written.get(_key(kept))) for kept in listed]
+    return tuple(_products(found))
+
+
+def _products(found: Sequence[Difference]) -> Iterator[Product]:
     """By product, in the order of the list; drift and other differences of one stand together."""
     places: dict[str, int] = {}
     for one in found:
@@ -206,10 +214,14 @@ def _repair(products: Iterable[Product], skus: tuple[str, ...]) -> Repair:
     return Repair(sum(not product.settled for product in known), writes, held, skus)
 
 
-def _difference(kept: Mapping[str, Any]) -> Difference:
+def _key(kept: Mapping[str, Any]) -> RecordKey:
+    return RecordKey(Kind(kept["kind"]), kept["code"])
+
+
+def _difference(kept: Mapping[str, Any], written: Written | None) -> Difference:
     return Difference(
         kept["sku"],
-        RecordKey(Kind(kept["kind"]), kept["code"]),
+        _key(kept),
         Action(kept["action"]),
         Reason(kept["reason"]),
         tuple(_field(one) for one in kept["fields"]),
@@ -217,6 +229,7 @@ def _difference(kept: Mapping[str, Any]) -> Difference:
         kept["writes"],
         kept["editor"],
         kept["remote_id"],
+        written,
     )
 
 
