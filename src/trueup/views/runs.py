@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trueup.domain.changes import Status
 from trueup.domain.progress import Finished, Lane, RunProgress
+from trueup.domain.records import TargetName
 from trueup.domain.runs import Run, RunState, Trigger
 
 if TYPE_CHECKING:
@@ -99,7 +100,14 @@ class Live:
     @property
     def lanes(self) -> Mapping[str, Lane]:
         """What became of the changes, by target."""
-        return {target.value: lane for target, lane in sorted(self.progress.lanes.items())}
+        known = self.progress.lanes
+        return {target.value: known[target] for target in TargetName if target in known}
+
+    @property
+    def phase(self) -> str:
+        """What it is doing, as the beginning of a sentence."""
+        text = self.progress.phase.replace("_", " ") or "at work"
+        return text[0].upper() + text[1:]
 
     @property
     def finished(self) -> Sequence[Finished]:

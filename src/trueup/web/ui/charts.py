@@ -17,6 +17,7 @@ from markupsafe import Markup
 _STEP: Final = 10  # units of width from one mark to the next
 _GAP: Final = 2
 _LEAST: Final = 1.5  # units of height: what is little is not nothing
+_FEWEST: Final = 20  # columns: a single bar is not a wall
 _TOP: Final = 4  # units left free above, for the dots of a line
 _BAR_WIDTH: Final = 240
 _BAR_HEIGHT: Final = 12
@@ -39,7 +40,7 @@ def bars(marks: Sequence[Mark], text: str, *, height: int = 64) -> Markup:
     """A bar for each mark, the tallest as high as the chart; `text` is what the image says."""
     top = max((mark.value for mark in marks if mark.value), default=0.0)
     drawn = Markup("").join(_bar(place, mark, top, height) for place, mark in enumerate(marks))
-    return _image(drawn, text, max(len(marks), 1) * _STEP, height, "bars")
+    return _image(drawn, text, max(len(marks), _FEWEST) * _STEP, height, "bars")
 
 
 def line(marks: Sequence[Mark], text: str, *, height: int = 64) -> Markup:
@@ -61,7 +62,7 @@ def line(marks: Sequence[Mark], text: str, *, height: int = 64) -> Markup:
         if y is not None
     ]
     drawn = Markup("").join([*strokes, *dots])
-    return _image(drawn, text, max(len(marks), 1) * _STEP, height, "line")
+    return _image(drawn, text, max(len(marks), _FEWEST) * _STEP, height, "line")
 
 
 def gauge(used: float, limit: float, text: str, *, warns: bool = True) -> Markup:

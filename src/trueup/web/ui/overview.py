@@ -59,6 +59,7 @@ def router(house: House) -> APIRouter:
 def _gathered(desk: Desk) -> dict[str, Any]:
     found = gather(desk)
     nights = last_nights(desk, _NIGHTS)
+    figures = [night.figures for night in nights if night.figures]
     return {
         "standing": found,
         "next_run": _next_run(desk),
@@ -71,6 +72,9 @@ def _gathered(desk: Desk) -> dict[str, Any]:
         "durations": _marks(nights, "duration"),
         "changes": _marks(nights, "changes"),
         "failures": _marks(nights, "failures"),
+        "longest": max((one.duration_ms / 1000 for one in figures), default=0),
+        "most_changes": max((one.changes for one in figures), default=0),
+        "most_failures": max((one.failures for one in figures), default=0),
         "usage": desk.app.budget.usage(),
         "bars": bars,
         "gauge": gauge,

@@ -1,0 +1,221 @@
+"""A run is watched while it is made: what it tells, and streams that end when they should."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import enumerate as threads
+from typing import Any
+
+import pytest
+
+from support import postgres
+from support.pages import Pages, open_pages
+from support.served import calling, wait_for
+from trueup.domain.people import Role
+from trueup.domain.progress import Finished, Lane, RunProgress
+from trueup.domain.records import TargetName
+from trueup.domain.runs import ProductStatus
+from trueup.postgres.pool import open_pool
+from trueup.postgres.run_progress import keeper, told
+
+RUNS = "/w/default/runs"
+HOSTILE = "<img src=x onerror=alert(1)>"
+WRITING = RunProgress(
+    "writing",
+    changes=120,
+    products=60,
+    requests=90,
+    lanes={TargetName.CRM: Lane(1, 3, 40, 2)},
+    finished=(Finished(HOSTILE, TargetName.CRM, ProductStatus.FAILED, "no\nsuch tax"),),
+)
+BEGIN = """
+    insert into trueup.run (run_id, trigger, state, started_at)
+    values (%s, 'cli', 'running', clock_timestamp())"""
+LOCK = "select trueup.take_lease('default/run', 'somebody', 300, %s, 'host.example', 1)"
+FREE = "update trueup.lease set expires_at = clock_timestamp()"
+END = """
+    update trueup.run set state = 'succeeded', finished_at = clock_timestamp() where run_id = %s"""
+
+
+@dataclass
+class Making:
+    """A database in which runs are made, and the pages on it."""
+
+    database: str
+    pages: Pages
+
+    def sql(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self.pages.deployment.home.pool.connection() as connection:
+            cursor = connection.execute(query.encode(), values)
+            return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def run(self, run_id: str) -> Iterator[str]:
+        """A run that is on its way for the length of a block."""
+        self.sql(BEGIN, run_id)
+        self.sql(LOCK, run_id)
+        yield f"{RUNS}/{run_id}"
+        self.sql(END, run_id)
+        self.sql(FREE)
+
+    def tell(self, run_id: str, progress: RunProgress) -> None:
+        keeper(self.pages.deployment.home.pool)(run_id, progress)
+
+
+@pytest.fixture(scope="module")
+def making(postgres_server: str, template: str) -> Iterator[Making]:
+    with (
+        postgres.fresh_database(postgres_server, template) as url,
+        open_pages({"DATABASE_URL": url}) as pages,
+    ):
+        yield Making(url, pages)
+
+
+def looking() -> bool:
+    """Whether a thread looks for news."""
+    return "newsroom" in {thread.name for thread in threads()}
+
+
+def test_a_stream_tells_until_it_is_over(making: Making) -> None:
+    """Two who watch have one thread between them; it ends with them."""
+    with ThreadPoolExecutor(2) as pool, making.run("cli-a") as path:
+        making.tell("cli-a", WRITING)
+        streams = [pool.submit(making.pages.get, f"{path}/events") for _ in range(2)]
+        wait_for(looking, "the thread")
+        assert [thread.name for thread in threads()].count("newsroom") == 1
+        making.tell("cli-a", RunProgress("nearly done"))
+    for answer in (stream.result(30) for stream in streams):
+        assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert answer.text.startswith("retry: 2000\n\nevent: shown\n")
+        *_, last, end = answer.text.split("\n\n")
+        assert (last, end) == ("event: over\ndata: ", "")
+        assert "<img" not in answer.text
+    wait_for(lambda: not looking(), "the end of the thread")
+
+
+def test_the_page_shows_how_far_it_is(making: Making) -> None:
+    """And reloads itself where there are no scripts; afterwards it is the record."""
+    with making.run("cli-b") as path:
+        making.tell("cli-b", WRITING)
+        page = making.pages.get(path).text
+        assert '<noscript><meta http-equiv="refresh"' in page
+        assert f'data-live="{path}/events"' in page
+        assert "42 of 120 changes, 60 products" in page
+        assert "about 1 min 00 s left at most" in page
+        assert "&lt;img src=x" in page
+        assert "Cancel the run" not in page
+        assert "Watch the run" in making.pages.get("/w/default").text
+    assert "data-live" not in making.pages.get(path).text
+
+
+def test_a_run_that_tells_nothing_is_shown_by_what_it_wrote_down(making: Making) -> None:
+    change = """
+        insert into trueup.change_history (run_id, at, target, kind, code, sku, sku_key, owner,
+                                           action, reason, deltas, status, remote_id, detail)
+        values ('cli-c', now(), 'crm', 'crm_product', 'F', 'FIB-7', 'fib-7', '', 'update',
+                'edited', '{}', 'rejected', '', 'no such tax')"""
+    with making.run("cli-c") as path:
+        making.sql(change)
+        assert "rejected FIB-7 at crm : no such tax" in making.pages.text(path)
+
+
+def test_a_run_whose_process_died_says_so(making: Making) -> None:
+    with making.run("cli-d") as path:
+        making.sql(FREE)
+        page = making.pages.text(path, Role.OPERATOR)
+        assert "Its process has died" in page
+        assert "Cancel the run" not in page
+
+
+def test_cancelling(making: Making) -> None:
+    """An operator may; who did is on the page, and in what people did."""
+    with making.run("cli-e") as path:
+        refused = making.pages.post(f"{path}/cancel", {}, Role.VIEWER, form=path)
+        assert refused.status_code == 403
+        told_to = making.pages.post(f"{path}/cancel", {}, Role.OPERATOR, form=path)
+        assert told_to.headers["location"] == f"{path}?done=cancelled"
+        page = making.pages.text(f"{path}?done=cancelled", Role.OPERATOR)
+        assert "It was told to stop" in page
+        assert "Operator Example cancelled it" in page
+        assert ("Operator Example", "cancelled a run", "cli-e", "") in making.pages.deeds()
+    again = making.pages.post(f"{path}/cancel", {}, Role.OPERATOR, form=RUNS)
+    assert again.headers["location"] == f"{path}?done=over"
+
+
+def test_a_stream_ends_with_the_server(making: Making) -> None:
+    with (
+        making.run("cli-f") as path,
+        calling(making.pages.deployment) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        waiting = pool.submit(Pages(making.pages.deployment, client).get, f"{path}/events")
+        wait_for(looking, "the thread")
+        assert client.portal is not None
+        client.portal.call(client.app.state.parts.stopping.set)  # type: ignore[attr-defined]
+        assert "event: over" not in waiting.result(30).text
+
+
+def test_a_stream_ends_with_its_client(making: Making) -> None:
+    """The thread does not go on for a browser that has left."""
+    app = making.pages.client.app
+    with making.run("cli-g") as path:
+        asyncio.run(_look_and_leave(app, f"{path}/events"))
+        wait_for(lambda: not looking(), "the end of the thread")
+
+
+@pytest.mark.parametrize("path", [f"{RUNS}/cli-x/events", "/w/default/jobs/1/events"])
+def test_nobody_watches_without_a_session(making: Making, path: str) -> None:
+    answer = making.pages.client.get(path, follow_redirects=False)
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/login")
+
+
+def test_what_was_told_is_kept_of_the_run_that_runs_only(making: Making) -> None:
+    """It comes back as it was; of a run that is over, or another one's, nothing stays."""
+    find = "select run_id from trueup.run_progress order by run_id"
+    odd = RunProgress("\x00", read={"crm_product": 3}, troubles=("one", HOSTILE))
+    with making.run("cli-h"), open_pool(making.database, 1) as pool, pool.connection() as here:
+        making.tell("cli-h", WRITING)
+        making.tell("nobody", odd)
+        assert [run for (run,) in making.sql(find)] == []
+        making.tell("cli-h", odd)
+        found = told(here, "cli-h")
+        assert found is not None
+        assert found.progress == odd
+        here.execute("update trueup.run_progress set progress = '{\"done\": []}'")
+        assert told(here, "cli-h") is not None
+        here.execute("update trueup.run_progress set progress = '[]'")
+        assert told(here, "cli-h") is None
+    making.tell("cli-h", WRITING)
+    assert told_of(making, "cli-h") != WRITING
+
+
+def told_of(making: Making, run_id: str) -> RunProgress | None:
+    with open_pool(making.database, 1) as pool, pool.connection() as connection:
+        found = told(connection, run_id)
+        return found and found.progress
+
+
+async def _look_and_leave(app: Any, path: str) -> None:
+    """A browser that hangs up after the first news."""
+    got = asyncio.Event()
+
+    async def receive() -> Any:
+        await got.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if b"event: shown" in message.get("body", b""):
+            got.set()
+
+    scope = {
+        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(),
+        "query_string": b"", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
+        "headers": [(b"cookie", b"trueup_session=session-of-the-viewer")],
+        "scheme": "http", "http_version": "1.1", "root_path": "", "asgi": {"version": "3.0"},
+    }  # fmt: skip
+    await asyncio.wait_for(app(scope, receive, send), 30)
