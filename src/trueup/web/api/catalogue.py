@@ -22,6 +22,7 @@ from trueup.web.api import answers
 from trueup.web.api.asked import LIMIT, Asked, word, words_of
 from trueup.web.api.callers import Caller
 from trueup.web.api.endpoints import WORKSPACE, Api, Described, Document
+from trueup.web.api.looking import no_such_page
 from trueup.web.refusals import Refusal
 
 _ONE = f"{WORKSPACE}/products/{{product_id}}"
@@ -129,16 +130,14 @@ def _cursor(after: After) -> str:
 
 
 def _after(text: str | None, order: Order) -> After | None:
-    """The inverse; raises `Refusal` (400) for what was not given out for this order."""
+    """The inverse; raises `Refusal` (404) for what was not given out for this order."""
     if text is None:
         return None
     try:
         key, offering_id = json.loads(base64.b64decode(text, altchars=b"-_", validate=True))
         return After(_sorted_by(key, order), str(UUID(offering_id)))
     except (ValueError, TypeError, AttributeError, RecursionError):
-        raise Refusal(
-            HTTPStatus.BAD_REQUEST, "after: expected `next` of the page before", "take it as it was"
-        ) from None
+        raise no_such_page() from None
 
 
 def _sendable(text: str) -> bool:

@@ -171,10 +171,15 @@ def _place(desk: Desk, after: str | None) -> run_lists.Place | None:
         return None
     found = reports.find_run(desk.connection, after) if after else None
     if found is None or found.run_id != after:
-        raise Refusal(
-            HTTPStatus.BAD_REQUEST, "after: expected the id of a run", "take `next` as it was"
-        )
+        raise no_such_page()
     return run_lists.Place(found.started_at, found.run_id)
+
+
+def no_such_page() -> Refusal:
+    """Nothing was ever given out by this `after`."""
+    return Refusal(
+        HTTPStatus.NOT_FOUND, "there is no such page", "send as `after` what `next` was, unchanged"
+    )
 
 
 def _last_look(caller: Caller, what: JobKind) -> Document:
