@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
@@ -20,6 +21,7 @@ app = App(name="user")
 _BY = "the command line"
 
 Login = Annotated[str, Parameter(help="What they sign in with.")]
+Address = Annotated[str, Parameter(name="--address", help="Where the pages are, for the link.")]
 
 
 @app.command
@@ -31,9 +33,7 @@ def add(
         Role | None, Parameter(name="--role", help="What they may do; the first one is admin.")
     ] = None,
     name: Annotated[str, Parameter(name="--name", help="How they are called.")] = "",
-    address: Annotated[
-        str, Parameter(name="--address", help="Where the pages are, for the link.")
-    ] = "",
+    address: Address = "",
 ) -> None:
     """Let somebody in: prints a link that works once, for three days.
 
@@ -45,20 +45,25 @@ def add(
     """
     import secrets
 
+    token = secrets.token_urlsafe(32)
     with open_deployed() as deployment:
         people = _people(deployment)
-        chosen = role or (Role.VIEWER if people.everybody() else Role.ADMIN)
-        person = people.find(login) or people.add(login.strip(), name or login.strip(), chosen)
-        if person is None or not login.strip():
-            raise UsageError(f"{login!r} is no login", "take a short name, such as ann")
-        token = secrets.token_urlsafe(32)
+        person = people.find(login)
+        if person is None:
+            chosen = role or (Role.VIEWER if people.everybody() else Role.ADMIN)
+            person = _added(people, login.strip(), name.strip() or login.strip(), chosen)
+        elif person.standing is Standing.DISABLED:
+            raise UsageError(
+                f"{login} is disabled", f"`trueup user reset {login}` lets them in again"
+            )
+        elif role not in (None, person.role):
+            raise UsageError(
+                f"{login} is {person.role.value} already", "`trueup user role` changes it"
+            )
         people.invite(person.person_id, token)
         _note(deployment, people, "invited", person)
-        settings = deployment.home.settings
-        base = address.rstrip("/") or f"http://{settings.host}:{settings.port}"
-    output.say(f"{person.login} ({person.role.value}) chooses a password at")
-    output.say(f"{base}/welcome/{token}", "bold")
-    output.say("The link works once, for three days.", "dim")
+        base = _base(deployment, address)
+    _tell_link(person, base, token)
 
 
 @app.command(name="list")
@@ -80,7 +85,7 @@ def everybody(*, json: Json = False) -> None:
 
 @app.command
 def disable(login: Login, /) -> None:
-    """Let somebody in no more; they are signed out at once.
+    """Let somebody in no more; they are signed out at once. `reset` lets them in again.
 
     For example:
       trueup user disable ann
@@ -89,8 +94,51 @@ def disable(login: Login, /) -> None:
         people = _people(deployment)
         person = _found(people, login)
         people.change(person.person_id, standing=Standing.DISABLED)
-        _note(deployment, people, "disabled", person)
+        before, after = {"standing": person.standing}, {"standing": Standing.DISABLED}
+        _note(deployment, people, "disabled", person, before=before, after=after)
     output.say(f"{person.login} cannot sign in any more")
+
+
+@app.command(name="role")
+def change_role(
+    login: Login, to: Annotated[Role, Parameter(help="What they may do from now on.")], /
+) -> None:
+    """Give somebody another role; it holds from their next click on.
+
+    The last admin keeps theirs: make somebody else admin first.
+
+    For example:
+      trueup user role ann approver
+    """
+    with open_deployed() as deployment:
+        people = _people(deployment)
+        person = _found(people, login)
+        people.change(person.person_id, role=to)
+        before, after = {"role": person.role}, {"role": to}
+        _note(deployment, people, "changed the role", person, before=before, after=after)
+    output.say(f"{person.login} is {to.value}: {to.meaning}")
+
+
+@app.command
+def reset(login: Login, /, *, address: Address = "") -> None:
+    """End somebody's password and sessions, and print a link for another password.
+
+    It works once, for three days. Somebody who was disabled is let in again.
+
+    For example:
+      trueup user reset ann
+    """
+    import secrets
+
+    token = secrets.token_urlsafe(32)
+    with open_deployed() as deployment:
+        people = _people(deployment)
+        person = _found(people, login)
+        people.reset(person.person_id, token)
+        before, after = {"standing": person.standing}, {"standing": Standing.INVITED}
+        _note(deployment, people, "reset the password", person, before=before, after=after)
+        base = _base(deployment, address)
+    _tell_link(person, base, token)
 
 
 def _people(deployment: Deployment) -> People:
@@ -106,9 +154,38 @@ def _found(people: People, login: str) -> Person:
     return person
 
 
-def _note(deployment: Deployment, people: People, action: str, person: Person) -> None:
-    now = deployment.clock.now()
-    people.note(Deed(now, _BY, action, person.login, after={"role": person.role}, via="cli"))
+def _added(people: People, login: str, name: str, role: Role) -> Person:
+    if not login or not (login + name).isprintable():
+        raise UsageError(f"{login!r} is no login", "take a short name, such as ann")
+    person = people.add(login, name, role)
+    if person is None:
+        raise UsageError(f"somebody is called {name!r} already", "give another --name")
+    return person
+
+
+def _base(deployment: Deployment, address: str) -> str:
+    settings = deployment.home.settings
+    return address.rstrip("/") or f"http://{settings.host}:{settings.port}"
+
+
+def _tell_link(person: Person, base: str, token: str) -> None:
+    output.say(f"{person.login} ({person.role.value}) chooses a password at")
+    output.say(f"{base}/welcome/{token}", "bold")
+    output.say("The link works once, for three days.", "dim")
+
+
+def _note(
+    deployment: Deployment,
+    people: People,
+    action: str,
+    person: Person,
+    *,
+    before: Mapping[str, str] | None = None,
+    after: Mapping[str, str] | None = None,
+) -> None:
+    now, became = deployment.clock.now(), after or {"role": person.role}
+    deed = Deed(now, _BY, action, person.login, before=before or {}, after=became, via="cli")
+    people.note(deed)
 
 
 def _as_json(one: Person) -> dict[str, Any]:
