@@ -56,7 +56,7 @@ def test_a_link_lets_somebody_choose_a_password_once(visit: Visit, room: Showroo
         page = visitor.go(link)
         page.get_by_label("New password").fill(PASSWORD)
         page.get_by_role("button", name="Save and sign in").click()
-        expect(page.get_by_text("Newcomer")).to_be_visible()
+        expect(page.get_by_text("Newcomer", exact=True)).to_be_visible()
     with visit() as visitor:
         answer = visitor.page.goto(f"{visitor.address}{link}")
         assert answer is not None
@@ -72,7 +72,7 @@ def _sign_in_by_keyboard(visitor: Visitor, login: str) -> None:
         page.keyboard.press("Tab")
         assert page.evaluate(FOCUSED) == following
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Newcomer")).to_be_visible()
+    expect(page.get_by_text("Newcomer", exact=True)).to_be_visible()
 
 
 def test_by_keyboard_alone(visit: Visit) -> None:

@@ -33,7 +33,7 @@ _QUIET = (
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _GRAVE = {"serious", "critical"}
 _WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-LINKS = "[...document.querySelectorAll('main a')].map(a => a.getAttribute('href'))"
+LINKS = "[...document.querySelectorAll('main a:not([download])')].map(a => a.getAttribute('href'))"
 _MENU = "[...document.querySelectorAll('header a')].map(a => a.getAttribute('href'))"
 RUN = re.compile(r"(?<=/runs/)[^/?#]+|(?<=/products/id/)[^/?#]+")
 _AXE = Axe()
