@@ -59,7 +59,7 @@ class RunProgress:
     def seconds_left(self, limit: int, window: float) -> float | None:
         """What is left of the plan's requests, at `limit` in `window` seconds; None without a plan.
 
-        The estimate of a plan is an upper bound: what a batch sends at once counts as one each.
+        An estimate: a plan does not know what will be sent again, or looked up.
         """
         if not self.requests:
             return None
