@@ -94,7 +94,7 @@ def test_spans_that_nobody_offers(pages: Pages) -> None:
 
 
 def test_a_week_begins_on_monday(pages: Pages) -> None:
-    with pages.client.app.state.house.rooms.desk("default") as desk:  # type: ignore[attr-defined]
+    with pages.client.app.state.house.rooms.desk("default") as desk:
         found = trends.gather(desk, 30)
     assert all(one.first.weekday() == 0 for one in found.weeks[1:])
     assert sum(one.runs for one in found.weeks) == found.all.runs == 2
