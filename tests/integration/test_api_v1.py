@@ -37,6 +37,9 @@ DOCUMENTS = {
     "/status": "status",
     "/trends": "trends",
     "/held": "held",
+    "/limits": "limits",
+    "/deeds": "deeds",
+    "/products": "products",
     "/schedule": "schedule",
     "/settings": "config",
     "/runs": "runs",
@@ -156,9 +159,9 @@ def test_there_are_no_other_workspaces(api: Api) -> None:
 def test_it_says_what_the_command_says(api: Api, cli: Any, path: str) -> None:
     """The same keys, and where no clock is in them the same values."""
     found, said = api.read(path), cli(DOCUMENTS[path], "--json").document
-    found.pop("next", None)
     for document in (found, said):
         document.pop("now", None)
+        document.pop("next", None)
     if path == "/settings":
         # The tests give other variables; which settings there are, and what is masked, is the same.
         assert [s["key"] for s in found["settings"]] == [s["key"] for s in said["settings"]]
@@ -202,6 +205,10 @@ def test_one_product(api: Api, cli: Any) -> None:
     assert (found["sku"], found["billing"]["standing"]) == ("SKU-0002", "failed")
     assert found["crm"]["quarantined"]
     assert {one["target"] for one in found["troubles"]} == {"crm", "billing"}
+    shown = cli("products", "show", "SKU-0002", "--json").document
+    assert (shown["troubles"], shown["records"]) == (found["troubles"], found["records"])
+    never = cli("products", "--why", "never", "--json").document["products"]
+    assert [one["sku"] for one in never] == ["SKU-0005"]
     said = cli("history", "SKU-0002", "--json").document
     assert api.read(f"/products/{FAILING}/history") == said
 

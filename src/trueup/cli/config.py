@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trueup.cli import output
 from trueup.cli.selectors import Json
@@ -11,7 +11,6 @@ from trueup.cli.selectors import Json
 if TYPE_CHECKING:
     from trueup.planner.mapping import FieldRule
     from trueup.settings import Settings
-    from trueup.views.effective import Effective
     from trueup.zoho.regions import Hosts
 
 
@@ -35,46 +34,12 @@ def config(*, json: Json = False) -> int:
     settings = load()
     hosts = Hosts(region(settings.region), settings.accounts_url, settings.api_url)
     if json:
-        output.print_json(_document(settings, hosts))
+        from trueup.views.settings_document import settings_as_json
+
+        output.print_json(settings_as_json(settings))
     else:
         _show(settings, hosts)
     return 0
-
-
-def _document(settings: Settings, hosts: Hosts) -> dict[str, Any]:
-    from trueup.views.effective import effective
-
-    return {
-        "workspace": settings.workspace,
-        "file": None if settings.file is None else str(settings.file),
-        "settings": [_setting(one) for one in effective(settings)],
-        "hosts": {"accounts": hosts.accounts, "api": hosts.api()},
-        "mapping": [
-            {"kind": kind, "field": rule.field, **_origin_of(rule), "policy": rule.policy.value}
-            for kind, rules in _rules(settings).items()
-            for rule in rules
-        ],
-        "columns": dict(settings.columns),
-        "dated_columns": dict(settings.dated_columns),
-    }
-
-
-def _setting(one: Effective) -> dict[str, Any]:
-    return {
-        "key": one.key,
-        "env": one.env or None,
-        "value": one.plain,
-        "origin": one.origin,
-        "meaning": one.meaning,
-        "secret": one.secret,
-    }
-
-
-def _origin_of(rule: FieldRule) -> dict[str, Any]:
-    if rule.source:
-        return {"source": rule.source, "value": None}
-    value = rule.value
-    return {"source": None, "value": value if isinstance(value, bool | int | str) else str(value)}
 
 
 def _show(settings: Settings, hosts: Hosts) -> None:

@@ -46,6 +46,7 @@ _COMMANDS = (
     ("status", "monitor:status", _LOOK, "How the products stand, and the last run."),
     ("errors", "monitor:errors", _LOOK, "What fails, why, and when it is tried again."),
     ("runs", "monitor:runs", _LOOK, "The last runs, or one of them in full."),
+    ("products", "products:products", _LOOK, "The products, or one of them field by field."),
     ("history", "monitor:history", _LOOK, "Every change to a product, before and after."),
     ("duplicates", "duplicates:duplicates", _LOOK, "Records that are one thing twice."),
     ("jobs", "jobs:jobs", _LOOK, "What waits, what runs and where; the workers."),
@@ -53,6 +54,7 @@ _COMMANDS = (
     ("verify", "verify:verify", _LOOK, "Whether all sides say the same; a report for finance."),
     ("limits", "monitor:limits", _LOOK, "Requests, windows, pauses and the token."),
     ("alert", "alert:app", _LOOK, "What is wrong now and who was told; a test message."),
+    ("deeds", "deeds:deeds", _LOOK, "Who did what, and why."),
     ("trends", "monitor:trends", _LOOK, "Runs over time: duration, changes, failures."),
     ("demo", "demo:demo", _SET_UP, "The whole job on an emulator. Needs nothing."),
     ("check", "check:check", _SET_UP, "Preflight: everything that a run relies on."),
@@ -80,6 +82,14 @@ For example:
   trueup runs
   trueup runs --limit 5 --json
   trueup runs show cli-20260302""",
+    "products": """The products by SKU, or one of them field by field: `trueup products show SKU`.
+
+Needs no credentials and sends nothing to Zoho.
+
+For example:
+  trueup products --search fibre --standing failed
+  trueup products --why quarantined --json
+  trueup products show FIB-100""",
     "db": """Create or migrate the database, show its state, load a catalogue.
 
 For example:
@@ -91,6 +101,12 @@ For example:
   trueup auth url
   trueup auth exchange 1000.the-code-from-that-page
   trueup auth status""",
+    "token": """What programs use the API with: tokens, each with a name, a role and an end.
+
+For example:
+  trueup token add dashboard
+  trueup token list
+  trueup token revoke dashboard""",
     "alert": """What is wrong now and who was told; whether messages arrive.
 
 For example:

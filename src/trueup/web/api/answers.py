@@ -224,6 +224,17 @@ class SettingsDocument(Document):
     mapping: list[dict[str, Any]]
 
 
+class LimitsDocument(Document):
+    """Requests, pauses and the token's times; never the token."""
+
+    now: str
+    window: dict[str, Any]
+    in_flight: dict[str, Any]
+    day: dict[str, Any]
+    targets: dict[str, Any]
+    token: dict[str, Any]
+
+
 class DeedsDocument(Document):
     """What people and programs did, the latest first."""
 

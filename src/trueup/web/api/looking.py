@@ -11,7 +11,7 @@ from trueup.domain.runs import Run, RunState, Trigger
 from trueup.postgres import looks, reports, run_lists
 from trueup.postgres.decisions import PostgresDecisions
 from trueup.postgres.prune import changes_removed_at
-from trueup.views import daily
+from trueup.views import daily, limits
 from trueup.views.desk import Desk
 from trueup.views.documents import change_as_json, run_as_json, status_as_json
 from trueup.views.held import group_as_json, grouped
@@ -72,6 +72,19 @@ def _add_standing(api: Api) -> None:
             waiting = decisions.waiting()
             groups = [group_as_json(group, desk.time) for group in grouped(desk, waiting)]
             return {"run_id": decisions.newest_run(), "changes": len(waiting), "groups": groups}
+
+    @api.reads(
+        Described(
+            f"{WORKSPACE}/limits",
+            "v1_limits",
+            answers.LimitsDocument,
+            "What the rate limit allows and has used",
+        )
+    )
+    def rate_limits(caller: Caller, _: Asked) -> Document:
+        """As `trueup limits --json`: the window, the day, pauses, the token's times."""
+        with caller.desk() as desk:
+            return limits.limits_as_json(limits.gather(desk), desk.time)
 
 
 def _add_runs(api: Api) -> None:
