@@ -34,7 +34,7 @@ def take_back(app: App, job: Job, brake: Brake) -> JobOutcome:
     terms, asked_by = job.request.terms, job.request.asked_by
     order = RevertOrder(
         terms.takes_back, Decision(asked_by, terms.reason), terms.targets, terms.skus,
-        _still_to_do(app, terms, job.run_id),
+        still_to_do(app, terms, job.run_id),
     )  # fmt: skip
     if not terms.dry_run:
         return _outcome_of(carry_out(app, order, brake), job, brake)
@@ -136,7 +136,7 @@ def _outcome_of(done: RevertReport, job: Job, brake: Brake) -> JobOutcome:
     return JobOutcome(ending, run_id, message, report)
 
 
-def _still_to_do(app: App, terms: Terms, so_far: str) -> list[dict[str, object]] | None:
+def still_to_do(app: App, terms: Terms, so_far: str) -> list[dict[str, object]] | None:
     """The changes that were shown, but for those that an earlier attempt of the job has made."""
     if terms.exactly is None:
         return None
