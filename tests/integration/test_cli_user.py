@@ -80,7 +80,7 @@ def _out_and_in(user: User, people: People) -> None:
 
 
 def test_two_admins_cannot_leave_at_one_moment(database_url: str) -> None:
-    """Both are asked for in one transaction's time: the second waits, looks again and is refused."""
+    """The second waits for the first, looks again, and is refused."""
     with open_pool(database_url, 4) as pool, psycopg.connect(database_url) as other:
         people, ids = People(pool), []
         refused: list[UsageError] = []

@@ -23,6 +23,11 @@ class Role(StrEnum):
         return _MEANINGS[self]
 
     @property
+    def allows(self) -> str:
+        """All that it lets somebody do, with what the roles before it do."""
+        return "; ".join(_MEANINGS[one] for one in Role if self.may(one)).replace("; also", ";")
+
+    @property
     def rank(self) -> int:
         """Higher may do more."""
         return list(Role).index(self)

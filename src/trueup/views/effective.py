@@ -89,7 +89,7 @@ def _shown(option: Option, value: Any) -> str:
         return "-"
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def _masked(value: object) -> str:

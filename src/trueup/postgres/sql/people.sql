@@ -85,6 +85,9 @@ returning person_id, login, name, role, standing, created_at, seen_at
 update trueup.person set password_hash = %(password_hash)s where person_id = %(person_id)s
 
 -- name: open
+with seen as (
+    update trueup.person set seen_at = clock_timestamp() where person_id = %(person_id)s
+)
 insert into trueup.web_session (digest, person_id, expires_at, client)
 values (%(digest)s, %(person_id)s,
         clock_timestamp() + make_interval(secs => %(seconds)s::float8), %(client)s)
