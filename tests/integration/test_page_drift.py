@@ -136,12 +136,24 @@ def test_a_target_that_cannot_be_read_is_said_to_be_unknown(site: Site, pages: P
     assert "failed A look at everything" in seen
 
 
-def test_the_browser_is_told_when_a_job_is_over(pages: Pages) -> None:
+def test_the_browser_is_told_how_far_a_look_has_come_and_when_it_is_over(
+    site: Site, pages: Pages
+) -> None:
     pages.post(f"{DRIFT}/look", {}, Role.OPERATOR, form=DRIFT)
     [job] = pages.deployment.queue.open_jobs()
     address = f"/w/default/jobs/{job.job_id}/moves"
     assert f'data-moves="{address}" data-stands="waiting"' in pages.get(DRIFT).text
+    site.sql(
+        "insert into trueup.look_progress values (%s, 'reading billing_plan', 1200)", job.job_id
+    )
+    site.sql("update trueup.job set state = 'running' where job_id = %s", job.job_id)
+    assert "reading billing plan; 1,200 records read so far" in pages.text(DRIFT)
+    site.sql("update trueup.job set state = 'waiting' where job_id = %s", job.job_id)
+
     pages.work()
+    # Three products are a product in each target, a plan and an item each.
+    told = site.sql("select job_id, records from trueup.look_progress")
+    assert told == [(job.job_id, 3 * 4)]
     assert "event: over" in pages.get(address).text
     assert pages.get("/w/default/jobs/999999/moves").status_code == 404
     assert "data-moves" not in pages.get(DRIFT).text

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -23,11 +24,13 @@ from trueup.planner.explain import counted
 from trueup.postgres import looks
 from trueup.reconcile.scope import Scope
 from trueup.reconcile.survey import survey
+from trueup.reconcile.telling import EVERY, Teller
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App
     from trueup.reconcile.applying import Brake
     from trueup.reconcile.observing import WhyStop
+    from trueup.reconcile.scope import Watcher
 
 MOST_LISTED = 500  # changes, or groups, that are kept for the page; the counts are of all
 
@@ -38,8 +41,9 @@ def look_for_drift(app: App, job: Job, brake: Brake) -> JobOutcome:
     Raises `TrueupError` when the brake is pulled before all is read: nothing is kept then.
     """
     began, shop, why_stop = app.clock.now(), app.workshop(), _why_stop(app, brake)
-    scope = Scope(look=Widely.EVERYTHING)
-    seen = survey(shop, scope, f"drift-{secrets.token_hex(6)}", why_stop=why_stop)
+    scope, reading = Scope(look=Widely.EVERYTHING), f"drift-{secrets.token_hex(6)}"
+    with _telling(app, job) as watcher:
+        seen = survey(replace(shop, watcher=watcher), scope, reading, why_stop=why_stop)
     if seen.stopped and (reason := why_stop()) is not None:
         raise TrueupError(f"{reason} while reading")
     plan = seen.plan(batch_size=shop.limits.batch_size, rate=shop.limits.rate)
@@ -68,7 +72,8 @@ def look_for_duplicates(app: App, job: Job, brake: Brake) -> JobOutcome:
     Raises `TrueupError` when a target cannot be read, or the brake is pulled before all is.
     """
     began = app.clock.now()
-    found = search(app, tuple(TargetName), why_stop=_why_stop(app, brake))
+    with _telling(app, job) as watcher:
+        found = search(app, tuple(TargetName), watcher, why_stop=_why_stop(app, brake))
     groups = found.groups
     document = search_as_json(found, MOST_LISTED, ZoneInfo(app.settings.timezone))
     look = Look(JobKind.DUPLICATES, began, app.clock.now(), found.read, len(groups))
@@ -142,6 +147,17 @@ def _difference(change: Change, held: list[str]) -> dict[str, Any]:
             for name, delta in change.deltas.items()
         ],
     }
+
+
+@contextmanager
+def _telling(app: App, job: Job) -> Iterator[Watcher]:
+    """Somebody who watches, and tells the page how far it has come."""
+    teller = Teller(app.watcher, looks.progress_keeper(app.pool), dict, EVERY)
+    teller.name(str(job.job_id))
+    try:
+        yield teller
+    finally:
+        teller.close()
 
 
 def _why_stop(app: App, brake: Brake) -> WhyStop:

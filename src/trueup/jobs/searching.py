@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trueup.bootstrap import App
     from trueup.ports import Target
     from trueup.reconcile.observing import WhyStop
+    from trueup.reconcile.scope import Watcher
 
 _STEP = 200  # records between two words to the watcher: a page
 _ORDER = list(Why)
@@ -51,6 +52,7 @@ class Search:
 def search(
     app: App,
     targets: Sequence[TargetName],
+    watcher: Watcher,
     *,
     near: bool = True,
     why_stop: WhyStop = lambda: None,
@@ -63,8 +65,8 @@ def search(
     found: dict[Kind, Found] = {}
     for name in targets:
         for kind in KINDS_OF[name]:
-            app.watcher.phase(f"reading {kind.value}")
-            records = _watched(app, app.targets[name], kind, why_stop)
+            watcher.phase(f"reading {kind.value}")
+            records = _watched(app.targets[name], kind, watcher, why_stop)
             found[kind] = find_duplicates(kind, records, memory, near=near)
     return Search(found)
 
@@ -75,15 +77,17 @@ def _memory(app: App) -> Memory:
         return remember(bound_ids(connection), shared_stored_ids(connection), skus)
 
 
-def _watched(app: App, target: Target, kind: Kind, why_stop: WhyStop) -> Iterator[RemoteRecord]:
+def _watched(
+    target: Target, kind: Kind, watcher: Watcher, why_stop: WhyStop
+) -> Iterator[RemoteRecord]:
     count = 0
     for count, record in enumerate(target.records(kind), start=1):
         if count % _STEP == 1 and (reason := why_stop()) is not None:
             raise TrueupError(f"{reason} while reading")
         if count % _STEP == 0:
-            app.watcher.read(kind, count)
+            watcher.read(kind, count)
         yield record
-    app.watcher.read(kind, count)
+    watcher.read(kind, count)
 
 
 def search_as_json(found: Search, limit: int, zone: tzinfo) -> dict[str, Any]:

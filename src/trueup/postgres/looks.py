@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import psycopg
 from psycopg import sql
+from psycopg_pool import ConnectionPool
 
 from trueup.domain.jobs import JobKind
 from trueup.domain.looks import Look
+from trueup.domain.progress import RunProgress
 from trueup.domain.records import Kind, RecordKey
 from trueup.postgres.queries import load_queries
 
@@ -71,6 +74,23 @@ def written_since(
     }
     rows = connection.execute(_SQL["written_since"], given)
     return {RecordKey(Kind(kind), code): Written(*rest) for kind, code, *rest in rows}
+
+
+def progress_keeper(pool: ConnectionPool[Any]) -> Callable[[str, RunProgress], None]:
+    """Writes down how far a look has come, by the number of its job; for looking at only."""
+
+    def keep_it(job: str, told: RunProgress) -> None:
+        records = sum(told.read.values())
+        given = {"job_id": int(job), "phase": told.phase, "records": records}
+        with suppress(psycopg.Error), pool.connection() as connection:
+            connection.execute(_SQL["keep_progress"], given)
+
+    return keep_it
+
+
+def progress(connection: Connection, job_id: int) -> tuple[str, int] | None:
+    """What a look is doing and how many records it has read; None where it has told nothing."""
+    return connection.execute(_SQL["progress"], {"job_id": job_id}).fetchone()
 
 
 def _look(row: Sequence[Any]) -> Look:

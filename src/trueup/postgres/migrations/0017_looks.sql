@@ -11,3 +11,11 @@ create table trueup.look (
 );
 create index look_newest on trueup.look (what, look_id desc);
 alter table trueup.look enable row level security;
+
+-- How far the look has come that is under way, worth nothing afterwards.
+create unlogged table trueup.look_progress (
+    job_id  bigint primary key,
+    phase   text not null,
+    records bigint not null
+);
+alter table trueup.look_progress enable row level security;

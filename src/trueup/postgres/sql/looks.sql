@@ -39,3 +39,13 @@ order by kind, code, at desc, id desc
 select kind, remote_id, code
 from unnest(%(kinds)s::text[], %(ids)s::text[]) as asked (kind, remote_id)
 join trueup.binding using (kind, remote_id)
+
+-- name: keep_progress
+-- A workspace has one look at a time: what others told is over.
+with others as (delete from trueup.look_progress where job_id <> %(job_id)s)
+insert into trueup.look_progress (job_id, phase, records)
+values (%(job_id)s, %(phase)s, %(records)s)
+on conflict (job_id) do update set phase = excluded.phase, records = excluded.records
+
+-- name: progress
+select phase, records from trueup.look_progress where job_id = %(job_id)s

@@ -91,7 +91,7 @@ def _shown(house: House, seat: Seat, desk: Desk) -> dict[str, Any]:
         "groups": groups[(page - 1) * _PAGE : page * _PAGE],
         "page": page,
         "pages": pages,
-        "errands": errands(house, seat.workspace, _concerns),
+        "errands": errands(house, seat.workspace, desk, _concerns),
         "words": _WORDS,
         "done": _DONE.get(asked.get("done", "")),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -10,23 +10,31 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from starlette.requests import Request
 
-from trueup.domain.jobs import Ending, Job, JobState
+from trueup.domain.jobs import Ending, Job, JobKind, JobState
+from trueup.planner.explain import counted
+from trueup.postgres import looks
+from trueup.views.desk import Desk
 from trueup.web.parts import threaded
 from trueup.web.refusals import Refusal
 from trueup.web.ui.access import House
 from trueup.web.ui.live import Broadcast, Newsroom, stream
 
 _LATELY = 20  # ended jobs of a workspace among which the last of a page is looked for
+_LOOKS = (JobKind.DRIFT, JobKind.DUPLICATES)
 _GONE_WRONG = frozenset({Ending.FAILED, Ending.PARTIAL, Ending.HELD, Ending.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
 class Errands:
-    """What a page should tell of its jobs. `last` ended; without `workers` nobody does them."""
+    """What a page should tell of its jobs. `last` ended; without `workers` nobody does them.
+
+    `progress` says how far those that look have come, by job.
+    """
 
     open: tuple[Job, ...]
     last: Job | None
     workers: bool
+    progress: Mapping[int, str]
 
     @property
     def went_wrong(self) -> bool:
@@ -38,12 +46,13 @@ class Errands:
         return any(job.request.kind == kind for job in self.open)
 
 
-def errands(house: House, workspace: str, concerns: Callable[[Job], bool]) -> Errands:
+def errands(house: House, workspace: str, desk: Desk, concerns: Callable[[Job], bool]) -> Errands:
     """The jobs of a workspace that concern a page."""
     queue = house.parts.deployment.queue
     still = tuple(job for job in queue.open_jobs(workspace) if concerns(job))
     last = next((job for job in queue.recent(_LATELY, workspace) if concerns(job)), None)
-    return Errands(still, last, bool(house.parts.workers()))
+    told = {job.job_id: progress_of(desk, job) for job in still}
+    return Errands(still, last, bool(house.parts.workers()), told)
 
 
 def router(house: House) -> APIRouter:
@@ -60,13 +69,27 @@ def router(house: House) -> APIRouter:
         if job is None or job.request.workspace != workspace:
             raise Refusal(HTTPStatus.NOT_FOUND, "there is no such job")
 
-        def look() -> Job | None:
-            return queue.get(job_id)
+        def look() -> tuple[bool, str] | None:
+            now = queue.get(job_id)
+            if now is None:
+                return None
+            with house.rooms.desk(workspace) as desk:
+                return now.state is JobState.DONE, f"{stands(now)}\n{progress_of(desk, now)}"
 
-        news = Broadcast(f"job {job_id}", look, stands, lambda one: one.state is JobState.DONE)
+        news = Broadcast(f"job {job_id}", look, lambda told: told[1], lambda told: told[0])
         return stream(house.parts, newsroom, request, news)
 
     return found
+
+
+def progress_of(desk: Desk, job: Job) -> str:
+    """How far a look has come, in words; empty for any other job."""
+    looks_now = job.request.kind in _LOOKS and job.state is JobState.RUNNING
+    told = looks.progress(desk.connection, job.job_id) if looks_now else None
+    if told is None:
+        return ""
+    phase, records = told
+    return f"{phase.replace('_', ' ')}; {counted(records, 'record')} read so far"
 
 
 def stands(job: Job) -> str:
