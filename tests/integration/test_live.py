@@ -21,6 +21,7 @@ from trueup.domain.records import TargetName
 from trueup.domain.runs import ProductStatus
 from trueup.postgres.pool import open_pool
 from trueup.postgres.run_progress import keeper, told
+from trueup.web.app import make_app
 
 RUNS = "/w/default/runs"
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -159,13 +160,14 @@ def test_a_stream_ends_with_the_server(making: Making) -> None:
 
 def test_a_stream_ends_with_its_client(making: Making) -> None:
     """It was told what is new, and the thread does not go on when it has left."""
-    app = making.pages.client.app
+    app = make_app(making.pages.deployment)  # of this test's own event loop
     with making.run("cli-g") as path:
         making.tell("cli-g", WRITING)
         heard = asyncio.run(_look_and_leave(app, f"{path}/events"))
         assert heard.startswith("retry: 2000\n\nevent: shown\ndata: ")
         assert "42 of 120 changes" in heard
         assert "<img" not in heard
+        app.state.house.rooms.close()
         wait_for(lambda: not looking(), "the end of the thread")
 
 
