@@ -70,7 +70,7 @@ def router(house: House) -> APIRouter:
                 desk,
                 waits=approvals.gather(desk),
                 done=_DONE.get(request.query_params.get("done", "")),
-                errands=errands(house, workspace, _concerns),
+                errands=errands(house, workspace, desk, _concerns),
                 words={JobKind.APPROVE: "Making the approved changes"},
             )
 
