@@ -210,7 +210,7 @@ _SORT_KEYS: Final[Mapping[Order, SQL]] = {
     Order.NAME: SQL("coalesce(p.name, '')"),
     # What is no amount comes first: somebody should look at it.
     Order.PRICE: SQL(
-        "case when p.pricing ->> 'monthly' ~ '^[0-9]{{1,12}}(\\.[0-9]{{1,6}})?$'"
+        "case when p.pricing ->> 'monthly' ~ '^[0-9]{1,12}(\\.[0-9]{1,6})?$'"
         " then (p.pricing ->> 'monthly')::numeric else -1 end"
     ),
 }

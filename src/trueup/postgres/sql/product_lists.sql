@@ -23,7 +23,7 @@ limit %(limit)s
 -- Products that the catalogue no longer has, and of which records are left (one line a product).
 select distinct on (state.offering_id) state.offering_id as id, state.sku, ''::text as name,
        'gone'::text as status, ''::text as service_type, ''::text as product_category,
-       '{{}}'::jsonb as pricing
+       '{}'::jsonb as pricing
 from trueup.absence
 join trueup.product_state as state on state.offering_id = absence.offering_id::uuid
 order by state.offering_id, state.target

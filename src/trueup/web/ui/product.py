@@ -68,7 +68,7 @@ def router(house: House) -> APIRouter:
             sheet = _sheet(house, seat, desk, offering_id)
             if sheet is None:
                 return unknown(seat, desk, offering_id)
-            return seat.show("product.html", desk, **_shown(house, seat, sheet))
+            return seat.show("product.html", desk, **_shown(house, seat, desk, sheet))
 
     @found.get(path + "/ignore")
     def ignore(request: Request, workspace: str, offering_id: str) -> HTMLResponse:
@@ -149,13 +149,13 @@ def _last_look(house: House, workspace: str, sku: str) -> Looked | None:
         return last_look(home, workspace, sku)
 
 
-def _shown(house: House, seat: Seat, sheet: Sheet) -> dict[str, Any]:
+def _shown(house: House, seat: Seat, desk: Desk, sheet: Sheet) -> dict[str, Any]:
     return {
         "sheet": sheet,
         "targets": list(TargetName),
         "kinds": _KINDS,
         "sides": SIDES,
-        "errands": errands(house, seat.workspace, partial(_concerns, sheet.sku)),
+        "errands": errands(house, seat.workspace, desk, partial(_concerns, sheet.sku)),
         "words": _WORDS,
         "done": _DONE.get(seat.request.query_params.get("done", "")),
     }
