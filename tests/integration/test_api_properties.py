@@ -34,7 +34,8 @@ CREDENTIALS = {
     "ZOHO_ORG_ID": "10234695",
 }
 EXAMPLES = 5  # of each operation: what people send wrong, and what they send right
-OF_MANY = 2  # of each operation of /api/v1, which all read their requests in the same way
+# The operations of /api/v1 are many, and read their requests in one way.
+OF_MANY = {GenerationMode.POSITIVE: 2, GenerationMode.NEGATIVE: 1}
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,7 @@ def test_every_answer_is_in_the_document(
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
             operation = found.ok()
             headers = next((h for p, h in keys.items() if operation.path.startswith(p)), BEARER)
-            examples = EXAMPLES if headers is BEARER else OF_MANY
+            examples = EXAMPLES if headers is BEARER else OF_MANY[mode]
             send_some(operation, mode, statuses, headers, examples)
     app.state.parts.bell.close()
     assert statuses.keys() >= {200, 202, 400, 404}

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 _MOST_NAMED: Final = 10
 _KINDS: Final[dict[type[orders.JobOrder], tuple[JobKind, Trigger, str]]] = {
-    orders.Sync: (JobKind.SYNC, Trigger.CLI, "started a sync"),
-    orders.Resync: (JobKind.SYNC, Trigger.RESYNC, "re-synced"),
-    orders.Repair: (JobKind.SYNC, Trigger.REPAIR, "repaired drift"),
-    orders.Verify: (JobKind.VERIFY, Trigger.CLI, "verified"),
-    orders.Drift: (JobKind.DRIFT, Trigger.CLI, "looked for drift"),
-    orders.Duplicates: (JobKind.DUPLICATES, Trigger.CLI, "searched for duplicates"),
+    orders.Sync: (JobKind.SYNC, Trigger.CLI, "asked for a run"),
+    orders.Resync: (JobKind.SYNC, Trigger.RESYNC, "re-sync"),
+    orders.Repair: (JobKind.SYNC, Trigger.REPAIR, "repair drift"),
+    orders.Verify: (JobKind.VERIFY, Trigger.CLI, "verify"),
+    orders.Drift: (JobKind.DRIFT, Trigger.CLI, "look for drift"),
+    orders.Duplicates: (JobKind.DUPLICATES, Trigger.CLI, "search for duplicates"),
 }
 
 
@@ -59,7 +59,7 @@ def _add_jobs(api: Api) -> None:
         with caller.desk() as desk:
             terms = _terms(desk, order)
         merge = f"api:{caller.token.token_id}:{_sameness(order, terms)}"
-        return ask_for(caller, kind, trigger, terms, deed, _subject(terms.skus), merge)
+        return ask_for(caller, kind, trigger, terms, deed, subject_of(terms.skus), merge)
 
 
 def _add_adoption(api: Api) -> None:
@@ -87,7 +87,7 @@ def _add_adoption(api: Api) -> None:
             part=order.part or "",
             reason=order.reason,
         )
-        return ask_for(caller, JobKind.ADOPT, Trigger.ADOPT, terms, "adopted", _subject(skus))
+        return ask_for(caller, JobKind.ADOPT, Trigger.ADOPT, terms, "adopt", subject_of(skus))
 
 
 def _add_revert(api: Api) -> None:
@@ -120,7 +120,7 @@ def _add_revert(api: Api) -> None:
             exactly=None if order.exactly is None else tuple(order.exactly),
             reason=order.reason,
         )
-        deed = "looked at taking back" if order.dry_run else "took back"
+        deed = "" if order.dry_run else "reverted"
         return ask_for(caller, JobKind.REVERT, Trigger.REVERT, terms, deed, run_id)
 
 
@@ -133,7 +133,7 @@ def ask_for(
     subject: str,
     merge: str = "",
 ) -> Reply:
-    """Write a job down, and who asked for it."""
+    """Write a job down, and who asked for it; without a `deed` it is none to speak of."""
     request = JobRequest(
         workspace=caller.workspace,
         kind=kind,
@@ -146,7 +146,8 @@ def ask_for(
     job = caller.house.parts.deployment.queue.ask(request)
     if job is None:
         raise Refusal(HTTPStatus.CONFLICT, "it was asked for already", "GET …/jobs shows it")
-    caller.note(deed, subject, reason=terms.reason, after={"job": job.job_id})
+    if deed:
+        caller.note(deed, subject, reason=terms.reason, after={"job": job.job_id})
     return Reply(job_document(caller, job), job_address(job))
 
 
@@ -195,7 +196,8 @@ def _targets(words: Sequence[str] | None) -> tuple[TargetName, ...]:
     return tuple(target for target in TargetName if not words or target.value in words)
 
 
-def _subject(skus: Sequence[str]) -> str:
+def subject_of(skus: Sequence[str]) -> str:
+    """What a deed is about, in words: these products, the first of them by name."""
     if not skus:
         return "everything"
     more = f" and {len(skus) - _MOST_NAMED} more" if len(skus) > _MOST_NAMED else ""

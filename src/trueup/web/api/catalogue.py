@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
+from trueup.domain.people import Role
 from trueup.domain.records import TargetName
 from trueup.domain.states import Standing
 from trueup.postgres import reports
@@ -17,11 +18,11 @@ from trueup.views.desk import Desk
 from trueup.views.documents import change_as_json
 from trueup.views.product import gather, sku_of
 from trueup.views.product_documents import line_as_json, sheet_as_json
-from trueup.views.products import listing
+from trueup.views.products import listing, stand_of
 from trueup.web.api import answers
 from trueup.web.api.asked import LIMIT, Asked, word, words_of
 from trueup.web.api.callers import Caller
-from trueup.web.api.endpoints import WORKSPACE, Api, Described, Document
+from trueup.web.api.endpoints import WORKSPACE, Api, Described, Document, Reply
 from trueup.web.api.looking import no_such_page
 from trueup.web.refusals import Refusal
 
@@ -44,6 +45,7 @@ _SEARCH: Final = (
 
 def add(api: Api) -> None:
     """The endpoints."""
+    _add_release(api)
 
     @api.reads(
         Described(
@@ -66,10 +68,7 @@ def add(api: Api) -> None:
     def product(caller: Caller, _: Asked) -> Document:
         """Field by field: wanted, written, and what was read there last. Zoho is not asked."""
         with caller.desk() as desk:
-            found = gather(desk, _offering_id(caller))
-            if found is None:
-                raise _no_such_product()
-            return sheet_as_json(found, desk.app.settings.currency, desk.time)
+            return _sheet(desk, _offering_id(caller))
 
     @api.reads(
         Described(
@@ -86,6 +85,35 @@ def add(api: Api) -> None:
             sku = _sku(desk, _offering_id(caller))
             found = reports.history(desk.connection, sku, limit=asked["limit"]) if sku else []
             return {"sku": sku, "changes": [change_as_json(one, desk.time) for one in found]}
+
+
+def _add_release(api: Api) -> None:
+    @api.does(
+        Described(
+            f"{_ONE}/release",
+            "v1_release_product",
+            answers.ProductDocument,
+            "Release a product from quarantine",
+            role=Role.OPERATOR,
+        )
+    )
+    def release(caller: Caller, _: None) -> Reply:
+        """Its quarantine and back-off end, at both targets: the next run looks at it again."""
+        offering_id = _offering_id(caller)
+        with caller.desk() as desk:
+            sku = _sku(desk, offering_id)
+            states = desk.app.ledger.states([offering_id]).get(offering_id, {})
+            before = {target.value: stand_of(one).word for target, one in states.items()}
+            desk.app.ledger.release([offering_id], tuple(TargetName))
+            caller.note("release from quarantine", sku or offering_id, before=before)
+            return Reply(_sheet(desk, offering_id))
+
+
+def _sheet(desk: Desk, offering_id: str) -> Document:
+    found = gather(desk, offering_id)
+    if found is None:
+        raise _no_such_product()
+    return sheet_as_json(found, desk.app.settings.currency, desk.time)
 
 
 def _sku(desk: Desk, offering_id: str) -> str:

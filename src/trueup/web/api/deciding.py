@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trueup.domain.jobs import JobKind, Terms
 from trueup.domain.people import Role
+from trueup.domain.plan import value_as_json
 from trueup.domain.runs import Trigger
 from trueup.domain.waiting import HeldState, Waiting
+from trueup.planner.explain import counted
 from trueup.ports import Decision
 from trueup.postgres import held
 from trueup.postgres.decisions import PostgresDecisions
@@ -18,7 +20,7 @@ from trueup.reconcile.deciding import Decided, yes_for
 from trueup.views.approvals import waiting_for
 from trueup.views.held import waiting_as_json
 from trueup.web.api import answers, orders
-from trueup.web.api.acting import ask_for
+from trueup.web.api.acting import ask_for, subject_of
 from trueup.web.api.callers import Caller
 from trueup.web.api.endpoints import WORKSPACE, Api, Described, Reply
 from trueup.web.refusals import Refusal
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from trueup.views.desk import Desk
 
 _MOST_REJECTED: Final = 10_000
+_LISTED: Final = 20  # changes that a deed tells field by field
 _STATUSES: Final = (HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 _EXAMPLE: Final = {"fingerprints": ["6f1d0c0f4a55"], "reason": "agreed with sales"}
 
@@ -63,10 +66,12 @@ def add(api: Api) -> None:
         _note(caller, "approved", decided, order.reason)
         if order.later or not decided.changes:
             return Reply(document)
-        numbers = tuple(one.number for one in decided.changes)
-        terms = Terms(held=numbers, reason=order.reason)
-        subject = _products(decided.changes)
-        job = ask_for(caller, JobKind.APPROVE, Trigger.APPROVAL, terms, "carries out", subject)
+        terms = Terms(
+            skus=tuple(sorted({one.sku for one in decided.changes})),
+            held=tuple(one.number for one in decided.changes),
+            reason=order.reason,
+        )
+        job = ask_for(caller, JobKind.APPROVE, Trigger.APPROVAL, terms, deed="", subject="")
         return Reply(document | {"job_id": job.document["job_id"]}, job.where)
 
     @api.does(
@@ -125,10 +130,12 @@ def _document(desk: Desk, verb: HeldState, decision: Decision, decided: Decided)
 
 
 def _note(caller: Caller, verb: str, decided: Decided, reason: str) -> None:
-    if decided.changes:
-        after = {"changes": len(decided.changes)}
-        caller.note(verb, _products(decided.changes), reason=reason, after=after)
-
-
-def _products(changes: Sequence[Waiting]) -> str:
-    return ", ".join(sorted({one.sku for one in changes}))[:500]
+    """The deed: which fields of which records, from what to what."""
+    if not decided.changes:
+        return
+    named = {str(one.key): one.deltas for one in decided.changes[:_LISTED]}
+    before = {key: {n: value_as_json(d.before) for n, d in of.items()} for key, of in named.items()}
+    after = {key: {n: value_as_json(d.after) for n, d in of.items()} for key, of in named.items()}
+    skus = sorted({one.sku for one in decided.changes})
+    subject = f"{counted(len(decided.changes), 'change')} of {subject_of(skus)}"
+    caller.note(verb, subject, reason=reason, before=before, after=after)
