@@ -86,9 +86,9 @@ def test_what_waits_and_who_may_decide(site: Site, pages: Pages) -> None:
     assert "Approve the chosen" in pages.text(APPROVALS, Role.APPROVER)
 
     [one] = tokens(pages, FELL)
+    sent = {"verb": "approve", "c": one, "reason": "mine"}
     for role in (Role.VIEWER, Role.OPERATOR):
         assert pages.get(f"{DECIDE}?verb=approve&c={one}", role).status_code == 403
-        sent = {"verb": "approve", "c": one, "reason": "mine"}
         assert pages.post(DECIDE, sent, role, form="/w/default").status_code == 403
     forged = pages.client.post(DECIDE, data=sent, headers=session(Role.APPROVER))
     assert forged.status_code == 403
@@ -101,6 +101,8 @@ def test_words_that_no_form_of_ours_says(pages: Pages) -> None:
         ("verb=approve&c=x", 400),
         ("verb=approve&all=price_fall:moon&upto=9", 404),
         ("verb=approve&all=price_fall:crm&upto=-1", 400),
+        (f"verb=approve&c={'9' * 40}-open-0", 400),
+        ("verb=approve&c=%C2%B2-open-0", 400),
         ("verb=approve&c=999999-open-0", 200),
         ("verb=approve", 200),
     ):
@@ -241,7 +243,7 @@ def test_a_run_is_looked_at_and_then_taken_back(site: Site, pages: Pages) -> Non
 
     job = {"job": look.partition("=")[2]}
     assert pages.post(where, job, Role.APPROVER, form=look).status_code == 400
-    asked = pages.post(where, {**job, "reason": "a typing error"}, Role.APPROVER, form=look)
+    asked = pages.post(where, {**job, "reason": "a typing\0error"}, Role.APPROVER, form=look)
     assert asked.status_code == 303
     [done] = pages.work()
     assert (done.ending, crm_price(site, FELL)) == (Ending.SUCCEEDED, 501)
@@ -282,22 +284,20 @@ def test_an_adoption_is_a_job(site: Site, pages: Pages) -> None:
     site.console.add("crm", "products", Product_Name="Their own", Product_Code=f"{FELL}-B")
     [other] = [r for r in site.console.records("crm") if r["Product_Name"] == "Their own"]
     before = site.console.journal()[-1]["number"]
+    request = JobRequest("default", JobKind.ADOPT, Trigger.ADOPT, Priority.PERSON, asked_by=ANN)
     for remote_id, was in ((other["id"], own["id"]), (own["id"], other["id"])):
         terms = Terms((FELL,), (TargetName.CRM,), remote_id=str(remote_id), reason="this one")
-        asked = JobRequest(
-            "default", JobKind.ADOPT, Trigger.ADOPT, Priority.PERSON, terms, asked_by=ANN
-        )
         for first in (True, False):
-            pages.deployment.queue.ask(asked)
+            pages.deployment.queue.ask(replace(request, terms=terms))
             [done] = pages.work()
             assert done.ending is Ending.SUCCEEDED
             assert (done.report["run_id"] is not None, done.report["by"]) == (first, ANN)
             assert done.message.startswith(f"crm {remote_id} ")
             assert done.report["before"] == (str(was) if first else None)
-    assert done.report["plan"]["counts"].keys() >= {"changes", "held"}
+            assert done.report["plan"]["counts"].keys() >= {"changes", "held"}
     assert writes(site.console.journal(before)) == []
 
-    pages.deployment.queue.ask(replace(asked, terms=Terms((FELL,))))
+    pages.deployment.queue.ask(replace(request, terms=Terms((FELL,))))
     [refused] = pages.work()
     assert refused.ending is Ending.FAILED
     assert refused.message == "an adoption names one product, one target and one record"

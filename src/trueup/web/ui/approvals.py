@@ -28,6 +28,7 @@ from trueup.web.parts import threaded
 from trueup.web.refusals import Refusal
 from trueup.web.ui.access import House, Seat
 from trueup.web.ui.errands import errands
+from trueup.web.ui.given import number, words
 from trueup.web.ui.session import see_other
 
 if TYPE_CHECKING:
@@ -105,9 +106,8 @@ def _concerns(job: Job) -> bool:
 
 def _class_page(seat: Seat, desk: Desk, rule: str, target: str) -> HTMLResponse:
     asked = _named_class(f"{rule}:{target}")
-    text = seat.request.query_params.get("page", "1")
-    number = max(1, int(text)) if text.isascii() and text.isdecimal() else 1
-    found = approvals.one_class(desk, *asked, number)
+    page = max(1, number(seat.request.query_params.get("page", "1")) or 1)
+    found = approvals.one_class(desk, *asked, page)
     if found is None:
         raise Refusal(
             HTTPStatus.NOT_FOUND,
@@ -115,7 +115,7 @@ def _class_page(seat: Seat, desk: Desk, rule: str, target: str) -> HTMLResponse:
             "it was decided, or one of the sides moved",
         )
     pages = ceil(found.group.changes / PAGE)
-    return seat.show("approvals_class.html", desk, one=found, page=number, pages=pages)
+    return seat.show("approvals_class.html", desk, one=found, page=page, pages=pages)
 
 
 def _ask(
@@ -146,7 +146,7 @@ def _decide(seat: Seat, fields: dict[str, str]) -> Response:
     verb = _verb(fields.get("verb", ""))
     tokens = [token for token in fields.get("c", "").split(",") if token]
     choice = _choice(tokens, fields.get("all", ""), fields.get("upto", ""))
-    reason, later = fields.get("reason", "").strip(), fields.get("when") == "later"
+    reason, later = words(fields, "reason"), fields.get("when") == "later"
     with seat.desk() as desk:
         if not reason:
             return _ask(seat, desk, verb, choice, again="say why", later=later)
@@ -218,10 +218,11 @@ def _choice(tokens: list[str], named: str, upto: str) -> Choice:
     """What the form names; raises `Refusal` (400) for what no form of ours says."""
     if named:
         rule, target = _named_class(named)
-        if not (upto.isascii() and upto.isdecimal()):
+        newest = number(upto)
+        if newest is None:
             raise Refusal(HTTPStatus.BAD_REQUEST, "this choice is incomplete", _AGAIN)
-        return Choice(rule=rule, target=target, upto=int(upto))
-    if not all(token.partition("-")[0].isdecimal() and token.isascii() for token in tokens):
+        return Choice(rule=rule, target=target, upto=newest)
+    if any(number(token.partition("-")[0]) is None for token in tokens):
         raise Refusal(HTTPStatus.BAD_REQUEST, "this choice names no held change", _AGAIN)
     return Choice(tuple(dict.fromkeys(tokens)))
 

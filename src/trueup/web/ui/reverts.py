@@ -17,12 +17,13 @@ from trueup.planner.explain import counted
 from trueup.postgres import reports
 from trueup.web.parts import threaded
 from trueup.web.refusals import Refusal
+from trueup.web.ui import given
 from trueup.web.ui.access import House, Seat
 from trueup.web.ui.errands import stands
 from trueup.web.ui.session import see_other
 
 _LISTED: Final = 100  # changes, and things left, that the page writes out
-_DIGITS: Final = 18  # a longer number is no job's
+_LONGEST_SKUS: Final = 10_000  # characters
 
 
 def router(house: House) -> APIRouter:
@@ -79,7 +80,9 @@ def _found(job: Job | None) -> dict[str, Any] | None:
 
 
 def _look(seat: Seat, run_id: str, fields: dict[str, str]) -> Response:
-    skus = tuple(dict.fromkeys(one.strip() for one in fields.get("skus", "").split(",")))
+    skus = tuple(
+        dict.fromkeys(one.strip() for one in given.words(fields, "skus", _LONGEST_SKUS).split(","))
+    )
     skus = tuple(sku for sku in skus if sku)
     wanted = fields.get("target", "")
     targets = tuple(t for t in TargetName if wanted in ("", t.value))
@@ -93,7 +96,7 @@ def _look(seat: Seat, run_id: str, fields: dict[str, str]) -> Response:
 
 def _take_back(seat: Seat, run_id: str, fields: dict[str, str]) -> Response:
     """Raises `Refusal` (409) for a look that found nothing, is not over, or was another's."""
-    number, reason = fields.get("job", ""), fields.get("reason", "").strip()
+    number, reason = fields.get("job", ""), given.words(fields, "reason")
     with seat.desk() as desk:
         run = _run(desk.connection, run_id)
     look = _job(seat, run, number)
@@ -139,7 +142,7 @@ def _to(seat: Seat, run_id: str, job_id: int) -> Response:
 
 def _run(connection: Any, run_id: str) -> Run:
     """The run that is named in full; raises `Refusal` (404)."""
-    run = reports.find_run(connection, run_id)
+    run = reports.find_run(connection, run_id) if run_id.isprintable() else None
     if run is None or run.run_id != run_id:
         raise Refusal(HTTPStatus.NOT_FOUND, f"there is no run {run_id}", "the list of runs has all")
     return run
@@ -147,8 +150,8 @@ def _run(connection: Any, run_id: str) -> Run:
 
 def _job(seat: Seat, run: Run, number: str) -> Job:
     """The revert of this run with this number; raises `Refusal` (404), also for another's."""
-    known = number.isascii() and number.isdecimal() and len(number) <= _DIGITS
-    job = seat.house.parts.deployment.queue.get(int(number)) if known else None
+    job_id = given.number(number)
+    job = None if job_id is None else seat.house.parts.deployment.queue.get(job_id)
     mine = job is not None and job.request.workspace == seat.workspace
     if job is None or not mine or job.request.terms.takes_back != run.run_id:
         raise Refusal(HTTPStatus.NOT_FOUND, "there is no such revert", "open it from its run again")
