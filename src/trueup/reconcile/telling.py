@@ -111,7 +111,9 @@ class Teller:
         with self._changed:
             lane = self._now.lanes.get(target, Lane())
             written = lane.written + (status is Status.APPLIED)
-            self._put(target, replace(lane, written=written, failed=lane.failed + status.is_failure))
+            self._put(
+                target, replace(lane, written=written, failed=lane.failed + status.is_failure)
+            )
 
     def decided(self, result: ProductResult) -> None:
         """A product was decided at one target."""
