@@ -278,7 +278,7 @@ def test_a_form_of_somebody_else_does_nothing(room: Room) -> None:
 def test_a_button_asks_for_one_job(
     room: Room, what: str, target: str, kind: JobKind, *, looks: bool
 ) -> None:
-    """Pressed twice it is one; it is written down who pressed it, and the page says that it waits."""
+    """Pressed twice it is one; who pressed it is written down, and the page says that it waits."""
     here = f"{BASE}/id/{_id(3)}"
     for _ in range(2):
         answer = room.post(f"{here}/ask", what=what, target=target)

@@ -1,9 +1,12 @@
--- Turning the pages of a large catalogue: by SKU and by name, whatever is missing in a row.
+-- Turning the pages of a large catalogue: by SKU, by name and by price, whatever is missing in a row.
 -- Only the catalogue that Trueup knows by default; another table has the indexes of its owner.
 create index if not exists service_packages_by_sku_and_id
     on public.service_packages ((coalesce(sku, '')), id);
 create index if not exists service_packages_by_name_and_id
     on public.service_packages ((coalesce(name, '')), id);
+create index if not exists service_packages_by_price_and_id
+    on public.service_packages ((case when pricing ->> 'monthly' ~ '^[0-9]{1,12}(\.[0-9]{1,6})?$'
+                                      then (pricing ->> 'monthly')::numeric else -1 end), id);
 
 -- The last look at one product that somebody asked for.
 create index job_of_one_product on trueup.job (workspace, (terms -> 'skus' ->> 0), job_id)
