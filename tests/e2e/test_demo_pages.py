@@ -1,4 +1,4 @@
-"""`trueup demo --serve` as somebody meets it who has read nothing: follow the link, look, put right."""
+"""`trueup demo --serve` as somebody meets it who has read nothing: look, and put right."""
 
 from __future__ import annotations
 

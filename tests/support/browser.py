@@ -31,11 +31,12 @@ _QUIET = (
     "--disable-sync",
 )
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_OPTIONS = {"runOnly": {"type": "tag", "values": _RULES}, "resultTypes": ["violations"]}
 _GRAVE = {"serious", "critical"}
 _WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 LINKS = "[...document.querySelectorAll('main a:not([download])')].map(a => a.getAttribute('href'))"
 _MENU = "[...document.querySelectorAll('header a')].map(a => a.getAttribute('href'))"
-RUN = re.compile(r"(?<=/runs/)[^/?#]+|(?<=/products/id/)[^/?#]+")
+ONE = re.compile(r"(?<=/runs/)[^/?#]+|(?<=/products/)(id/)?[^/?#]+|(?<=/people/)\d+")
 _AXE = Axe()
 expect.set_options(timeout=PATIENCE)
 
@@ -135,18 +136,18 @@ def _listen(page: Page, visitor: Visitor) -> None:
 def pages_of(visitor: Visitor) -> list[str]:
     """Where the menu leads, and one product, one run and each question that these pages ask."""
     menu = [path for path in visitor.go("/w/default").evaluate(_MENU) if path.startswith("/")]
-    found = {RUN.sub("one", path): path for path in menu}
+    found = {ONE.sub("one", path): path for path in menu}
     for path in menu:
         for link in visitor.go(path).evaluate(LINKS):
             plain = (link or "").partition("#")[0]
             if plain.startswith("/w/") and "?" not in plain:
-                found.setdefault(RUN.sub("one", plain), plain)
+                found.setdefault(ONE.sub("one", plain), plain)
     return list(found.values())
 
 
 def grave_findings(page: Page) -> list[str]:
     """What axe-core finds serious or critical, with the element it means."""
-    found = _AXE.run(page, options={"runOnly": {"type": "tag", "values": _RULES}})
+    found = _AXE.run(page, options=_OPTIONS)
     return [
         f"{one['id']} ({one['impact']}): {node['html'][:160]}"
         for one in found.response["violations"]
