@@ -18,7 +18,7 @@ from trueup.views.products import harmless
 KEY = RecordKey(Kind.CRM_PRODUCT, "FIB-1")
 WRITTEN_AT = datetime(2026, 3, 2, tzinfo=UTC)
 LATER, BEFORE = WRITTEN_AT + timedelta(hours=1), WRITTEN_AT - timedelta(hours=1)
-PRICE = {"Unit_Price": Decimal("100.00")}
+PRICE: dict[str, Any] = {"Unit_Price": Decimal("100.00")}
 POLICIES = {kind: {"Unit_Price": Policy.ENFORCE, "Description": Policy.FILL} for kind in Kind}
 
 
