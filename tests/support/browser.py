@@ -70,7 +70,7 @@ class Visitor:
 
     def go(self, path: str) -> Page:
         """Open a page of ours; its answer must be a good one."""
-        answer = self.page.goto(f"{self.address}{path}", wait_until="domcontentloaded")
+        answer = self.page.goto(f"{self.address}{path}", wait_until="load")
         assert answer is not None
         assert answer.status < 400, f"{path}: {answer.status}"
         return self.page
