@@ -113,7 +113,7 @@ def test_a_run_is_watched_while_zoho_is_slow(visit: Visit, room: Showroom) -> No
 def test_a_viewer_looks_and_cannot_write(visit: Visit, room: Showroom) -> None:
     """No page has a form for them, and what an admin's pages send is refused from their hand."""
     with visit(Role.ADMIN) as visitor:
-        paths = pages_of(visitor)
+        paths = [path for path in pages_of(visitor) if not path.endswith("/account")]  # their own
         forms = {action for path in paths for action in visitor.go(path).evaluate(ACTIONS)}
     assert len(forms) > 5, forms
     with visit(Role.VIEWER) as visitor:

@@ -37,6 +37,7 @@ _WIDER = "document.documentElement.scrollWidth > document.documentElement.client
 LINKS = "[...document.querySelectorAll('main a:not([download])')].map(a => a.getAttribute('href'))"
 _MENU = "[...document.querySelectorAll('header a')].map(a => a.getAttribute('href'))"
 ONE = re.compile(r"(?<=/runs/)[^/?#]+|(?<=/products/)(id/)?[^/?#]+|(?<=/people/)\d+")
+_FILE = re.compile(r"\.(csv|json|html)$")
 _AXE = Axe()
 expect.set_options(timeout=PATIENCE)
 
@@ -140,7 +141,7 @@ def pages_of(visitor: Visitor) -> list[str]:
     for path in menu:
         for link in visitor.go(path).evaluate(LINKS):
             plain = (link or "").partition("#")[0]
-            if plain.startswith("/w/") and "?" not in plain:
+            if plain.startswith("/w/") and "?" not in plain and not _FILE.search(plain):
                 found.setdefault(ONE.sub("one", plain), plain)
     return list(found.values())
 
