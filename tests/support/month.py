@@ -296,6 +296,7 @@ def open_month(
     """
     data = folder / "data"
     env = variables | UNHURRIED | {"TRUEUP_DATA_DIR": str(data), "TRUEUP_LEASE": "3"}
+    env["TRUEUP_STALE_AFTER"] = "12h"  # a night may take hours of this clock
     with ExitStack() as stack:
         if database:
             env["DATABASE_URL"] = database
