@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any, Final, Literal, TextIO
 from urllib.parse import quote
 
@@ -90,6 +90,7 @@ def _forms(secret: str) -> set[str]:
 
 
 _CURTAIN: Final = Curtain()
+_SETTING_UP: Final = RLock()  # by whoever says something first, in whatever thread
 
 
 def hide(secrets: Iterable[str]) -> None:
@@ -133,8 +134,9 @@ def logger() -> Any:
     """Where events are said; warnings go to stderr where nobody has set anything up."""
     import structlog
 
-    if not structlog.is_configured():
-        set_up()
+    with _SETTING_UP:
+        if not structlog.is_configured():
+            set_up()
     return structlog.get_logger()
 
 
@@ -158,24 +160,25 @@ def set_up(
     render: Callable[[Event], str] = (
         Aligned(colours=on_terminal and not os.environ.get("NO_COLOR")) if people else as_json
     )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _rendering(render),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.INFO if verbose else logging.WARNING
-        ),
-        logger_factory=lambda *_: Lines(out),
-        cache_logger_on_first_use=False,
-    )
-    root = logging.getLogger()
-    for handler in [h for h in root.handlers if isinstance(h, Foreign)]:
-        root.removeHandler(handler)
-    root.addHandler(Foreign(logging.WARNING))
+    with _SETTING_UP:
+        structlog.configure(
+            processors=[
+                structlog.contextvars.merge_contextvars,
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.format_exc_info,
+                _rendering(render),
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(
+                logging.INFO if verbose else logging.WARNING
+            ),
+            logger_factory=lambda *_: Lines(out),
+            cache_logger_on_first_use=False,
+        )
+        root = logging.getLogger()
+        # It has nothing of its own: one that is there stays, so that no warning meets none.
+        if not any(isinstance(handler, Foreign) for handler in root.handlers):
+            root.addHandler(Foreign(logging.WARNING))
 
 
 def _rendering(render: Callable[[Event], str]) -> Callable[[Any, str, Event], str]:
