@@ -26,7 +26,8 @@ from trueup.domain.runs import Trigger
 from trueup.planner.due import LADDER
 from trueup.planner.reading import CatalogueRules
 from trueup.postgres.pool import open_pool
-from trueup.reconcile.scope import Limits, RunLock, Silence, Watcher, Workshop
+from trueup.reconcile.scope import Limits, Silence, Watcher, Workshop
+from trueup.reconcile.telling import telling
 from trueup.settings import Settings
 from trueup.settings.options import OPTIONS
 from trueup.settings.rules import catalogue_rules, guard_limits, price_changes, run_limits
@@ -275,14 +276,15 @@ class App:
         return code
 
     def workshop(self) -> Workshop:
-        """Everything that planning and running need."""
-        lock: RunLock = self.lease
-        return Workshop(
+        """Everything that planning and running need; its runs tell how far they have come."""
+        from trueup.postgres.run_progress import keeper
+
+        shop = Workshop(
             catalogue=self.catalogue,
             targets=self.targets,
             ledger=self.ledger,
             guardbook=self.guardbook,
-            lock=lock,
+            lock=self.lease,
             clock=self.clock,
             mapping=self.settings.mapping,
             rules=self.rules,
@@ -296,6 +298,7 @@ class App:
             ids=self.ids,
             price_changes=price_changes(self.settings),
         )
+        return telling(shop, keeper(self.pool), self.stack)
 
 
 @contextmanager
