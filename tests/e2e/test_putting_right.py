@@ -45,7 +45,7 @@ def test_drift_is_found_and_repaired(visit: Visit, room: Showroom) -> None:
         assert room.crm_price(EDITED) == 504
         _look(page)
         expect(row).to_have_count(0)
-    assert room.deeds("repair drift") == [("Operator Example", EDITED, "typed by mistake")]
+    assert room.deeds("asked for a repair") == [("Operator Example", EDITED, "typed by mistake")]
     wait_for(room.quiet)
 
 

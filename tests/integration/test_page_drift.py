@@ -89,7 +89,7 @@ def test_a_look_finds_what_was_changed_and_a_repair_puts_it_right(site: Site, pa
     now = pages.text(DRIFT, Role.OPERATOR)
     assert "1 was written since" in now
     assert "applied" in now
-    assert pages.deeds()[-1] == ("Operator Example", "repair drift", "FIB-0001", "as agreed")
+    assert pages.deeds()[-1] == ("Operator Example", "asked for a repair", "FIB-0001", "as agreed")
 
     everything = pages.text(f"{DRIFT}/repair?all=1", Role.OPERATOR)
     assert "About 1 record will be written at CRM" in everything
@@ -192,8 +192,8 @@ def test_a_duplicate_is_shown_and_the_right_one_adopted(site: Site, pages: Pages
     assert (bound.ending, bound.report["remote_id"]) == (Ending.SUCCEEDED, copy)
     assert pages.deeds()[-1] == (
         "Operator Example",
-        "adopt",
-        "FIB-0002 at crm",
+        "adopted",
+        "FIB-0002",
         "it has the quotes",
     )
     assert "A binding has changed since the search" in pages.text(DUPLICATES)

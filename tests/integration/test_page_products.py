@@ -315,7 +315,7 @@ def test_a_release_lifts_the_quarantine(room: Room) -> None:
     here = f"{BASE}/id/{_id(4)}"
     assert room.post(f"{here}/release").status_code == 303
     assert room.skus(why="quarantined") == []
-    assert room.deeds()[-1] == ("release from quarantine", "FIB-0004")
+    assert room.deeds()[-1] == ("released from quarantine", "FIB-0004")
     assert ">Release<" not in room.get(here, Role.OPERATOR).text
 
 

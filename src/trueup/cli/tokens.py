@@ -10,6 +10,7 @@ from trueup.cli import output
 from trueup.cli.asking import By, person
 from trueup.cli.deployed import open_deployed
 from trueup.cli.selectors import Json
+from trueup.domain.deeds import Did
 from trueup.domain.errors import UsageError
 from trueup.domain.people import Deed, Role
 
@@ -61,7 +62,7 @@ def add(
                 "take another name, or `trueup token revoke` that one first",
             )
         token, text = made
-        _note(deployment, who, "made a token", token)
+        _note(deployment, who, Did.LET_PROGRAM_IN, token)
         now = deployment.clock.now()
     if json:
         output.print_json({**_as_json(token, now), "token": text})
@@ -122,7 +123,7 @@ def revoke(
         ended = known.revoke(_meant(known.everything(), token.strip(), now))
         if ended is None:
             raise UsageError(f"the token {token!r} is revoked already", "`trueup token list`")
-        _note(deployment, who, "revoked a token", ended)
+        _note(deployment, who, Did.SHUT_PROGRAM_OUT, ended)
     if json:
         output.print_json(_as_json(ended, now))
         return
@@ -157,7 +158,7 @@ def _tokens(deployment: Deployment) -> ApiTokens:
     return ApiTokens(deployment.home.pool)
 
 
-def _note(deployment: Deployment, who: str, action: str, token: ApiToken) -> None:
+def _note(deployment: Deployment, who: str, action: Did, token: ApiToken) -> None:
     from trueup.postgres.people import People
 
     after = {"role": token.role, "until": token.expires_at}

@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 from trueup.cli import output
 from trueup.cli.deployed import open_deployed
 from trueup.cli.selectors import Json
+from trueup.domain.deeds import Did
 from trueup.domain.errors import UsageError
 from trueup.domain.people import Deed, Person, Role, Standing
 
@@ -61,7 +62,7 @@ def add(
                 f"{login} is {person.role.value} already", "`trueup user role` changes it"
             )
         people.invite(person.person_id, token)
-        _note(deployment, people, "invited", person)
+        _note(deployment, people, Did.INVITED, person)
         base = _base(deployment, address)
     _tell_link(person, base, token)
 
@@ -95,7 +96,7 @@ def disable(login: Login, /) -> None:
         person = _found(people, login)
         people.change(person.person_id, standing=Standing.DISABLED)
         before, after = {"standing": person.standing}, {"standing": Standing.DISABLED}
-        _note(deployment, people, "disabled", person, before=before, after=after)
+        _note(deployment, people, Did.DISABLED, person, before=before, after=after)
     output.say(f"{person.login} cannot sign in any more")
 
 
@@ -115,7 +116,7 @@ def change_role(
         person = _found(people, login)
         people.change(person.person_id, role=to)
         before, after = {"role": person.role}, {"role": to}
-        _note(deployment, people, "changed the role", person, before=before, after=after)
+        _note(deployment, people, Did.CHANGED_ROLE, person, before=before, after=after)
     output.say(f"{person.login} is {to.value}: {to.meaning}")
 
 
@@ -136,7 +137,7 @@ def reset(login: Login, /, *, address: Address = "") -> None:
         person = _found(people, login)
         people.reset(person.person_id, token)
         before, after = {"standing": person.standing}, {"standing": Standing.INVITED}
-        _note(deployment, people, "reset the password", person, before=before, after=after)
+        _note(deployment, people, Did.RESET_ACCOUNT, person, before=before, after=after)
         base = _base(deployment, address)
     _tell_link(person, base, token)
 
@@ -177,7 +178,7 @@ def _tell_link(person: Person, base: str, token: str) -> None:
 def _note(
     deployment: Deployment,
     people: People,
-    action: str,
+    action: Did,
     person: Person,
     *,
     before: Mapping[str, str] | None = None,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TextIO
 from zoneinfo import ZoneInfo
 
 from trueup import __version__
+from trueup.domain.cells import harmless
 from trueup.domain.records import TargetName
 from trueup.domain.verification import Document, Link, Verification
 
@@ -22,8 +22,6 @@ COLUMNS = (
 )  # fmt: skip
 HEAD = ("at", "products", "agreeing", "totals", "rows_hash", "previous", "hash")
 ABOUT = ("number", "targets", "skus", "unread", "spare_devices", "time_zone", "version")
-_FORMULA = re.compile(r"[=+\-@\t\r']")
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _WORDS = {True: "yes", False: "no", None: ""}
 _MEANING = {"yes": True, "no": False, "": None}
 
@@ -118,7 +116,7 @@ def write_csv(report: Document, file: TextIO) -> None:
     writer.writerow(COLUMNS)
     for row in report["rows"]:
         cells = cells_of(row)
-        writer.writerow([_harmless(cells[name]) for name in COLUMNS])
+        writer.writerow([harmless(cells[name]) for name in COLUMNS])
     writer.writerow([])
     for pair in head_cells(report).items():
         writer.writerow(pair)
@@ -138,8 +136,3 @@ def read_csv(lines: Iterator[str]) -> tuple[list[Document], dict[str, str]]:
         texts = (text.removeprefix("'") for text in line)
         rows.append(row_of(dict(zip(columns, texts, strict=True))))
     return rows, {line[0]: line[1] for line in reader}
-
-
-def _harmless(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text

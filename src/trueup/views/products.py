@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from trueup.domain.cells import harmless
 from trueup.domain.package import PackageRow
 from trueup.domain.records import TargetName
 from trueup.domain.states import ProductState, Standing
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from trueup.views.desk import Desk
 
 _PIECE = 1_000  # products of an export that are read at a time
-_FORMULA = re.compile(r"[=+\-@\t\r']")
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 CSV_COLUMNS = (
     "sku", "name", "status", "price", "currency", "crm", "crm_checked", "crm_error",
     "billing", "billing_checked", "billing_error", "id",
@@ -147,8 +145,3 @@ def _csv(rows: Iterator[Sequence[str]] | Sequence[Sequence[str]]) -> str:
     for row in rows:
         writer.writerow([harmless(cell) for cell in row])
     return written.getvalue()
-
-
-def harmless(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text

@@ -137,7 +137,10 @@ values (%(who)s, %(via)s, %(workspace)s, %(action)s, %(subject)s, %(before)s::js
 -- name: deeds
 select deed_id, at, who, action, subject, workspace, before, after, reason, via from trueup.deed
 where (%(workspace)s::text is null or workspace in (%(workspace)s, ''))
-  and (%(subject)s::text is null or subject = %(subject)s)
+  -- `2 changes of FIB-100, FIB-200` is about FIB-200, too, and not about FIB-20.
+  and (%(subject)s::text is null
+       or strpos(' ' || lower(translate(subject, ',', ' ')) || ' ',
+                 ' ' || lower(translate(%(subject)s, ',', ' ')) || ' ') > 0)
   and (%(who)s::text is null or who = %(who)s)
   and (%(action)s::text is null or action = %(action)s)
   and (%(before)s::bigint is null or deed_id < %(before)s)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from trueup.domain.deeds import Did
 from trueup.domain.jobs import JobKind, JobRequest, Priority, Terms
 from trueup.domain.people import Role
 from trueup.domain.records import TargetName
 from trueup.domain.runs import Trigger
+from trueup.views.deeds import subject_of
 from trueup.web.api import answers, orders
 from trueup.web.api.callers import Caller
 from trueup.web.api.endpoints import WORKSPACE, Api, Described, Reply
@@ -22,13 +24,13 @@ if TYPE_CHECKING:
     from trueup.views.desk import Desk
 
 _MOST_NAMED: Final = 10
-_KINDS: Final[dict[type[orders.JobOrder], tuple[JobKind, Trigger, str]]] = {
-    orders.Sync: (JobKind.SYNC, Trigger.CLI, "asked for a run"),
-    orders.Resync: (JobKind.SYNC, Trigger.RESYNC, "re-sync"),
-    orders.Repair: (JobKind.SYNC, Trigger.REPAIR, "repair drift"),
-    orders.Verify: (JobKind.VERIFY, Trigger.CLI, "verify"),
-    orders.Drift: (JobKind.DRIFT, Trigger.CLI, "look for drift"),
-    orders.Duplicates: (JobKind.DUPLICATES, Trigger.CLI, "search for duplicates"),
+_KINDS: Final[dict[type[orders.JobOrder], tuple[JobKind, Trigger, Did]]] = {
+    orders.Sync: (JobKind.SYNC, Trigger.CLI, Did.ASKED_FOR_RUN),
+    orders.Resync: (JobKind.SYNC, Trigger.RESYNC, Did.ASKED_FOR_RESYNC),
+    orders.Repair: (JobKind.SYNC, Trigger.REPAIR, Did.ASKED_FOR_REPAIR),
+    orders.Verify: (JobKind.VERIFY, Trigger.CLI, Did.ASKED_FOR_VERIFICATION),
+    orders.Drift: (JobKind.DRIFT, Trigger.CLI, Did.ASKED_FOR_DRIFT),
+    orders.Duplicates: (JobKind.DUPLICATES, Trigger.CLI, Did.ASKED_FOR_DUPLICATES),
 }
 
 
@@ -87,7 +89,10 @@ def _add_adoption(api: Api) -> None:
             part=order.part or "",
             reason=order.reason,
         )
-        return ask_for(caller, JobKind.ADOPT, Trigger.ADOPT, terms, "adopt", subject_of(skus))
+        bound = {str(order.target): terms.remote_id}
+        return ask_for(
+            caller, JobKind.ADOPT, Trigger.ADOPT, terms, Did.ADOPTED, subject_of(skus), after=bound
+        )
 
 
 def _add_revert(api: Api) -> None:
@@ -120,7 +125,7 @@ def _add_revert(api: Api) -> None:
             exactly=None if order.exactly is None else tuple(order.exactly),
             reason=order.reason,
         )
-        deed = "" if order.dry_run else "reverted"
+        deed = None if order.dry_run else Did.REVERTED
         return ask_for(caller, JobKind.REVERT, Trigger.REVERT, terms, deed, run_id)
 
 
@@ -129,9 +134,10 @@ def ask_for(
     kind: JobKind,
     trigger: Trigger,
     terms: Terms,
-    deed: str,
+    deed: Did | None,
     subject: str,
     merge: str = "",
+    after: Mapping[str, Any] | None = None,
 ) -> Reply:
     """Write a job down, and who asked for it; without a `deed` it is none to speak of."""
     request = JobRequest(
@@ -147,7 +153,7 @@ def ask_for(
     if job is None:
         raise Refusal(HTTPStatus.CONFLICT, "it was asked for already", "GET …/jobs shows it")
     if deed:
-        caller.note(deed, subject, reason=terms.reason, after={"job": job.job_id})
+        caller.note(deed, subject, reason=terms.reason, after={**(after or {}), "job": job.job_id})
     return Reply(job_document(caller, job), job_address(job))
 
 
@@ -194,11 +200,3 @@ def _plainly(skus: Iterable[str] | None) -> tuple[str, ...]:
 
 def _targets(words: Sequence[str] | None) -> tuple[TargetName, ...]:
     return tuple(target for target in TargetName if not words or target.value in words)
-
-
-def subject_of(skus: Sequence[str]) -> str:
-    """What a deed is about, in words: these products, the first of them by name."""
-    if not skus:
-        return "everything"
-    more = f" and {len(skus) - _MOST_NAMED} more" if len(skus) > _MOST_NAMED else ""
-    return f"{', '.join(skus[:_MOST_NAMED])}{more}"

@@ -12,6 +12,7 @@ from fastapi.security import HTTPBearer
 from starlette.requests import Request
 
 from trueup.domain.api_tokens import ApiToken
+from trueup.domain.deeds import Did
 from trueup.domain.errors import UsageError
 from trueup.domain.people import Deed, Role
 from trueup.postgres.api_tokens import ApiTokens
@@ -56,7 +57,7 @@ class Caller:
         """A number of the address; raises `Refusal` (404)."""
         return number_in_path(self.request.path_params, name)
 
-    def note(self, action: str, subject: str, *, reason: str = "", **states: Any) -> None:
+    def note(self, action: Did, subject: str, *, reason: str = "", **states: Any) -> None:
         """Write down what was done; `before` and `after` where something changed."""
         now, where = self.house.parts.deployment.clock.now(), self.workspace
         deed = Deed(now, self.name, action, subject, where, reason=reason, via="api", **states)

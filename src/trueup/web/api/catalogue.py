@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
+from trueup.domain.deeds import Did
 from trueup.domain.people import Role
 from trueup.domain.records import TargetName
 from trueup.domain.states import Standing
@@ -105,7 +106,7 @@ def _add_release(api: Api) -> None:
             states = desk.app.ledger.states([offering_id]).get(offering_id, {})
             before = {target.value: stand_of(one).word for target, one in states.items()}
             desk.app.ledger.release([offering_id], tuple(TargetName))
-            caller.note("release from quarantine", sku or offering_id, before=before)
+            caller.note(Did.RELEASED, sku or offering_id, before=before)
             return Reply(_sheet(desk, offering_id))
 
 

@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from trueup.domain.deeds import Did
 from trueup.domain.jobs import JobKind, Terms
 from trueup.domain.people import Role
-from trueup.domain.plan import value_as_json
 from trueup.domain.runs import Trigger
 from trueup.domain.waiting import HeldState, Waiting
-from trueup.planner.explain import counted
 from trueup.ports import Decision
 from trueup.postgres import held
 from trueup.postgres.decisions import PostgresDecisions
 from trueup.reconcile import deciding
 from trueup.reconcile.deciding import Decided, yes_for
 from trueup.views.approvals import waiting_for
+from trueup.views.deeds import states_of, subject_of_changes
 from trueup.views.held import waiting_as_json
 from trueup.web.api import answers, orders
-from trueup.web.api.acting import ask_for, subject_of
+from trueup.web.api.acting import ask_for
 from trueup.web.api.callers import Caller
 from trueup.web.api.endpoints import WORKSPACE, Api, Described, Reply
 from trueup.web.refusals import Refusal
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from trueup.views.desk import Desk
 
 _MOST_REJECTED: Final = 10_000
-_LISTED: Final = 20  # changes that a deed tells field by field
 _STATUSES: Final = (HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 _EXAMPLE: Final = {"fingerprints": ["6f1d0c0f4a55"], "reason": "agreed with sales"}
 
@@ -63,7 +62,7 @@ def add(api: Api) -> None:
             decisions = PostgresDecisions(desk.app.pool)
             decided = deciding.approve(decisions, seen, decision, desk.time.now)
             document = _document(desk, HeldState.APPROVED, decision, decided)
-        _note(caller, "approved", decided, order.reason)
+        _note(caller, Did.APPROVED, decided, order.reason)
         if order.later or not decided.changes:
             return Reply(document)
         terms = Terms(
@@ -71,7 +70,7 @@ def add(api: Api) -> None:
             held=tuple(one.number for one in decided.changes),
             reason=order.reason,
         )
-        job = ask_for(caller, JobKind.APPROVE, Trigger.APPROVAL, terms, deed="", subject="")
+        job = ask_for(caller, JobKind.APPROVE, Trigger.APPROVAL, terms, deed=None, subject="")
         return Reply(document | {"job_id": job.document["job_id"]}, job.where)
 
     @api.does(
@@ -93,7 +92,7 @@ def add(api: Api) -> None:
             decision = Decision(caller.name, order.reason.strip())
             decided = deciding.reject(PostgresDecisions(desk.app.pool), seen, decision)
             document = _document(desk, HeldState.REJECTED, decision, decided)
-        _note(caller, "rejected", decided, order.reason)
+        _note(caller, Did.REJECTED, decided, order.reason)
         return Reply(document)
 
 
@@ -129,13 +128,9 @@ def _document(desk: Desk, verb: HeldState, decision: Decision, decided: Decided)
     }
 
 
-def _note(caller: Caller, verb: str, decided: Decided, reason: str) -> None:
+def _note(caller: Caller, verb: Did, decided: Decided, reason: str) -> None:
     """The deed: which fields of which records, from what to what."""
     if not decided.changes:
         return
-    named = {str(one.key): one.deltas for one in decided.changes[:_LISTED]}
-    before = {key: {n: value_as_json(d.before) for n, d in of.items()} for key, of in named.items()}
-    after = {key: {n: value_as_json(d.after) for n, d in of.items()} for key, of in named.items()}
-    skus = sorted({one.sku for one in decided.changes})
-    subject = f"{counted(len(decided.changes), 'change')} of {subject_of(skus)}"
-    caller.note(verb, subject, reason=reason, before=before, after=after)
+    subject, states = subject_of_changes(decided.changes), states_of(decided.changes)
+    caller.note(verb, subject, reason=reason, **states)

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from trueup.domain.deeds import Did
 from trueup.domain.jobs import Job
 from trueup.domain.people import Role
 from trueup.views.documents import deed_as_json, job_as_json, worker_as_json
@@ -69,7 +70,7 @@ def _add_jobs(api: Api) -> None:
         told = caller.house.parts.deployment.queue.cancel(found.job_id, caller.name)
         if told is None:
             raise Refusal(HTTPStatus.CONFLICT, "the job is over", jobId=found.job_id)
-        caller.note("cancelled a job", str(found.job_id), before={"kind": found.request.kind})
+        caller.note(Did.CANCELLED_JOB, f"job {found.job_id}", before={"kind": found.request.kind})
         return Reply(job_document(caller, told))
 
     @api.reads(Described(f"{WORKSPACE}/workers", "v1_workers", answers.WorkersDocument, "Workers"))

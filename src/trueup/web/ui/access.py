@@ -11,6 +11,7 @@ from typing import Any
 from fastapi.responses import HTMLResponse
 from starlette.requests import Request
 
+from trueup.domain.deeds import Did
 from trueup.domain.errors import UsageError
 from trueup.domain.people import Deed, Person, Role
 from trueup.postgres.people import People
@@ -99,7 +100,7 @@ class Seat:
         require_own_form(self.request, fields.get(FORM_FIELD, ""))
         return fields
 
-    def note(self, action: str, subject: str, *, reason: str = "", **states: Any) -> None:
+    def note(self, action: Did, subject: str, *, reason: str = "", **states: Any) -> None:
         """Write down what this person did; `before` and `after` where something changed."""
         when, where = self.house.parts.deployment.clock.now(), self.workspace
         deed = Deed(when, self.person.name, action, subject, where, reason=reason, **states)

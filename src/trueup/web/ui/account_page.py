@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
+from trueup.domain.deeds import Did
 from trueup.domain.people import Role
 from trueup.web.front import client_of
 from trueup.web.parts import threaded
@@ -70,7 +71,7 @@ def _take(seat: Seat, password_hash: str) -> Response:
     people, person = seat.house.people, seat.person
     people.rehash(person.person_id, password_hash)
     people.close_all(person.person_id)
-    seat.note("changed the password", person.login)
+    seat.note(Did.CHANGED_ACCOUNT, person.login)
     client = client_of(seat.request.scope)
     wanted = f"/w/{seat.workspace}/account?done=password"
     return sign_in(seat.request, people, person, client, wanted)
@@ -79,7 +80,7 @@ def _take(seat: Seat, password_hash: str) -> Response:
 def _sign_out(seat: Seat, *, here: bool) -> Response:
     token = token_of(seat.request)
     seat.house.people.close_all(seat.person.person_id, but="" if here else token)
-    seat.note("signed out everywhere" if here else "signed out elsewhere", seat.person.login)
+    seat.note(Did.SIGNED_OUT_EVERYWHERE if here else Did.SIGNED_OUT_ELSEWHERE, seat.person.login)
     return see_other("/login" if here else f"/w/{seat.workspace}/account?done=elsewhere")
 
 

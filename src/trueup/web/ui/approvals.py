@@ -11,19 +11,19 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
+from trueup.domain.deeds import Did
 from trueup.domain.guards import Rule
 from trueup.domain.jobs import Job, JobKind, JobRequest, Priority, Terms
 from trueup.domain.people import Role
-from trueup.domain.plan import value_as_json
 from trueup.domain.records import TargetName
 from trueup.domain.runs import Trigger
 from trueup.domain.waiting import HeldState, Waiting
-from trueup.planner.explain import counted
 from trueup.ports import Decision
 from trueup.postgres.decisions import PostgresDecisions
 from trueup.reconcile.deciding import Decided, approve, reject, yes_for
 from trueup.views import approvals
 from trueup.views.approvals import PAGE, Choice, Meant
+from trueup.views.deeds import states_of, subject_of_changes
 from trueup.web.parts import threaded
 from trueup.web.refusals import Refusal
 from trueup.web.ui.access import House, Seat
@@ -34,7 +34,6 @@ from trueup.web.ui.session import see_other
 if TYPE_CHECKING:
     from trueup.views.desk import Desk
 
-_NAMED: Final = 10  # SKUs of a decision that its deed names
 _LISTED: Final = 50  # changes that the question writes out
 _DONE: Final = {
     "later": "Approved. The next run carries it out.",
@@ -49,11 +48,12 @@ class _Verb:
 
     name: str
     state: HeldState
+    deed: Did
 
 
 _VERBS: Final = {
-    "approve": _Verb("approve", HeldState.APPROVED),
-    "reject": _Verb("reject", HeldState.REJECTED),
+    "approve": _Verb("approve", HeldState.APPROVED, Did.APPROVED),
+    "reject": _Verb("reject", HeldState.REJECTED, Did.REJECTED),
 }
 
 
@@ -153,7 +153,8 @@ def _decide(seat: Seat, fields: dict[str, str]) -> Response:
         decided = _decided(seat, desk, verb, choice, reason)
     if not decided.changes:
         return see_other(f"/w/{seat.workspace}/approvals?done=moved")
-    _note(seat, verb, decided.changes, reason)
+    subject, states = subject_of_changes(decided.changes), states_of(decided.changes)
+    seat.note(verb.deed, subject, reason=reason, **states)
     if verb.state is HeldState.REJECTED:
         return see_other(f"/w/{seat.workspace}/approvals?done=rejected")
     if later:
@@ -195,17 +196,6 @@ def _ask_for_job(seat: Seat, changes: tuple[Waiting, ...], reason: str) -> int:
     if job is None:
         raise AssertionError("a job without a slot is always written down")
     return job.job_id
-
-
-def _note(seat: Seat, verb: _Verb, changes: tuple[Waiting, ...], reason: str) -> None:
-    """The deed: which fields of which records, from what to what."""
-    named = [(f"{one.key}", one.deltas) for one in changes[:_LISTED]]
-    before = {key: {n: value_as_json(d.before) for n, d in of.items()} for key, of in named}
-    after = {key: {n: value_as_json(d.after) for n, d in of.items()} for key, of in named}
-    skus = approvals.products_of(changes)
-    more = f" and {len(skus) - _NAMED} more" if len(skus) > _NAMED else ""
-    subject = f"{counted(len(changes), 'change')} of {', '.join(skus[:_NAMED])}{more}"
-    seat.note(verb.state.value, subject, reason=reason, before=before, after=after)
 
 
 def _verb(word: str) -> _Verb:

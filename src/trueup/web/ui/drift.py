@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
+from trueup.domain.deeds import Did
 from trueup.domain.jobs import Job, JobKind, JobRequest, Priority, Terms
 from trueup.domain.people import Role
 from trueup.domain.records import TargetName
@@ -18,16 +19,17 @@ from trueup.domain.runs import Trigger
 from trueup.domain.threeway import Moved
 from trueup.planner.explain import SIDES
 from trueup.views import drift
+from trueup.views.deeds import subject_of
 from trueup.views.desk import Desk
 from trueup.views.drift import NEW, Drift, Repair, Wanted
 from trueup.web.parts import threaded
 from trueup.web.refusals import Refusal
 from trueup.web.ui.access import House, Seat
 from trueup.web.ui.errands import errands
+from trueup.web.ui.given import number, words
 from trueup.web.ui.session import see_other
 
 _PAGE: Final = 50  # products
-_NAMED: Final = 10  # SKUs of a repair that its deed names
 _WHO: Final[Mapping[str, str]] = {
     Moved.THEIRS: "changed at Zoho",
     Moved.OURS: "changed in the catalogue",
@@ -78,7 +80,7 @@ def router(house: House) -> APIRouter:
         seat = await threaded(house.seat, request, workspace, Role.OPERATOR)
         fields = await seat.form()
         skus = [str(sku) for sku in (await request.form()).getlist("sku")]
-        everything, reason = "all" in fields, fields.get("reason", "").strip()
+        everything, reason = "all" in fields, words(fields, "reason")
         await threaded(_ask_to_repair, house, seat, skus, reason, everything=everything)
         return see_other(f"/w/{workspace}/drift?done=repair")
 
@@ -90,7 +92,7 @@ def _shown(house: House, seat: Seat, desk: Desk) -> dict[str, Any]:
     wanted = _wanted(asked)
     products = seen.only(wanted) if seen else ()
     pages = max(1, ceil(len(products) / _PAGE))
-    page = min(int(text) if (text := asked.get("page", "")).isdecimal() else 1, pages) or 1
+    page = min(number(asked.get("page", "")) or 1, pages)
     return {
         "drift": seen,
         "wanted": wanted,
@@ -144,7 +146,7 @@ def _ask_to_look(house: House, seat: Seat) -> None:
         asked_by=seat.person.name,
     )
     job = house.parts.deployment.queue.ask(asked)
-    seat.note("look for drift", "everything", after={"job": job.job_id if job else None})
+    seat.note(Did.ASKED_FOR_DRIFT, "everything", after={"job": job.job_id if job else None})
 
 
 def _ask_to_repair(
@@ -162,11 +164,6 @@ def _ask_to_repair(
         asked_by=seat.person.name,
     )
     job = house.parts.deployment.queue.ask(asked)
-    subject = "everything" if everything else _named(repair.skus)
+    subject = subject_of(() if everything else repair.skus)
     after = {"job": job.job_id if job else None, "products": repair.products}
-    seat.note("repair drift", subject, reason=reason, after=after)
-
-
-def _named(skus: tuple[str, ...]) -> str:
-    more = len(skus) - _NAMED
-    return ", ".join(skus[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    seat.note(Did.ASKED_FOR_REPAIR, subject, reason=reason, after=after)

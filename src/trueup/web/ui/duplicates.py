@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
+from trueup.domain.deeds import Did
 from trueup.domain.jobs import Job, JobKind, JobRequest, Priority, Terms
 from trueup.domain.people import Role
 from trueup.domain.runs import Trigger
@@ -22,10 +23,10 @@ from trueup.web.parts import threaded
 from trueup.web.refusals import Refusal
 from trueup.web.ui.access import House, Seat
 from trueup.web.ui.errands import errands
+from trueup.web.ui.given import number, words
 from trueup.web.ui.session import see_other
 
 _PAGE: Final = 25  # groups
-_LONGEST: Final = 200  # characters of a reason
 _CERTAINTY: Final[Mapping[Certainty, str]] = {
     Certainty.CERTAIN: "certainly one thing",
     Certainty.LIKELY: "probably one thing",
@@ -81,7 +82,7 @@ def _shown(house: House, seat: Seat, desk: Desk) -> dict[str, Any]:
     why = asked.get("why", "")
     groups = [one for one in seen.groups if why not in set(Why) or one.why == why] if seen else []
     pages = max(1, ceil(len(groups) / _PAGE))
-    page = min(int(text) if (text := asked.get("page", "")).isdecimal() else 1, pages) or 1
+    page = min(number(asked.get("page", "")) or 1, pages)
     return {
         "duplicates": seen,
         "why": why if why in set(Why) else "",
@@ -124,13 +125,13 @@ def _ask_to_search(house: House, seat: Seat) -> None:
         asked_by=seat.person.name,
     )
     job = house.parts.deployment.queue.ask(asked)
-    seat.note("search for duplicates", "everything", after={"job": job.job_id if job else None})
+    seat.note(Did.ASKED_FOR_DUPLICATES, "everything", after={"job": job.job_id if job else None})
 
 
 def _ask_to_adopt(house: House, seat: Seat, fields: Mapping[str, str]) -> None:
     with seat.desk() as desk:
         _, offer = _offered(desk, fields)
-    reason = fields.get("reason", "").strip()[:_LONGEST]
+    reason = words(fields, "reason")
     terms = Terms(
         (offer.sku,),
         (offer.target,),
@@ -148,9 +149,12 @@ def _ask_to_adopt(house: House, seat: Seat, fields: Mapping[str, str]) -> None:
     )
     job = house.parts.deployment.queue.ask(asked)
     seat.note(
-        "adopt",
-        f"{offer.sku} at {offer.target.value}",
+        Did.ADOPTED,
+        offer.sku,
         reason=reason,
-        before={"remote_id": offer.former},
-        after={"remote_id": offer.record.remote_id, "job": job.job_id if job else None},
+        before={offer.target.value: offer.former or None},
+        after={
+            offer.target.value: offer.record.remote_id,
+            "job": job.job_id if job else None,
+        },
     )

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from starlette.requests import Request
 
+from trueup.domain.deeds import Did
 from trueup.domain.people import Role
 from trueup.views.checking import ask_everything, nothing_made
 from trueup.views.health import gather
@@ -64,5 +65,5 @@ def _checked(seat: Seat) -> HTMLResponse:
     found = Findings(lambda _: None)
     with seat.desk() as desk:
         ask_everything(desk.app, found, nothing_made())
-        seat.note("checked", "everything", after={"verdict": found.verdict.value})
+        seat.note(Did.CHECKED, "everything", after={"verdict": found.verdict.value})
         return seat.show("health_checked.html", desk, found=found)

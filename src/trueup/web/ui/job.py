@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
 from starlette.requests import Request
 
+from trueup.domain.deeds import Did
 from trueup.domain.jobs import Job, JobKind, JobState
 from trueup.domain.people import Role
 from trueup.web.parts import threaded
@@ -85,7 +86,7 @@ def _job_now(seat: Seat, number: str) -> JobNow:
 def _cancel(seat: Seat, number: str) -> None:
     job = _job_now(seat, number).job
     if seat.house.parts.deployment.queue.cancel(job.job_id, seat.person.name) is not None:
-        seat.note("cancelled a job", f"job {job.job_id}")
+        seat.note(Did.CANCELLED_JOB, f"job {job.job_id}")
 
 
 def _broadcast(seat: Seat, number: str) -> Broadcast:

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
+from trueup.domain.deeds import Did
 from trueup.domain.errors import UsageError
 from trueup.domain.people import Person, Role, Standing
 from trueup.web.parts import threaded
@@ -68,7 +69,7 @@ def _one(house: House, found: APIRouter) -> None:
         await seat.form()
         person = await threaded(_person, seat, person_id)
         await threaded(house.people.close_all, person_id)
-        await threaded(seat.note, "signed out everywhere", person.login)
+        await threaded(seat.note, Did.SIGNED_OUT_EVERYWHERE, person.login)
         return see_other(f"/w/{workspace}/people/{person_id}?done=out")
 
 
@@ -109,7 +110,7 @@ def _invite(seat: Seat, fields: dict[str, str]) -> HTMLResponse:
         return _list(seat, "that login or that name is somebody's already", fields)
     token = secrets.token_urlsafe(32)
     people.invite(person.person_id, token)
-    seat.note("invited", person.login, after={"role": role.value})
+    seat.note(Did.INVITED, person.login, after={"role": role.value})
     return _link(seat, person, token)
 
 
@@ -121,7 +122,7 @@ def _change_role(seat: Seat, person_id: int, fields: dict[str, str]) -> Response
         except UsageError as error:
             return _page(seat, person, error)
         before, after = {"role": person.role.value}, {"role": role.value}
-        seat.note("changed the role", person.login, before=before, after=after)
+        seat.note(Did.CHANGED_ROLE, person.login, before=before, after=after)
     # Whoever gave their own role away sees no page of people any more.
     kept = person_id != seat.person.person_id or role is Role.ADMIN
     where = f"/w/{seat.workspace}"
@@ -135,7 +136,7 @@ def _disable(seat: Seat, person_id: int, fields: dict[str, str]) -> Response:
     except UsageError as error:
         return _page(seat, person, error)
     states = {"before": {"standing": person.standing.value}, "after": {"standing": "disabled"}}
-    seat.note("disabled", person.login, reason=fields.get("reason", "")[:500], **states)
+    seat.note(Did.DISABLED, person.login, reason=fields.get("reason", "")[:500], **states)
     return see_other(f"/w/{seat.workspace}/people/{person_id}?done=disabled")
 
 
@@ -149,7 +150,7 @@ def _reset(seat: Seat, person_id: int, fields: dict[str, str]) -> Response:
     token = secrets.token_urlsafe(32)
     seat.house.people.reset(person_id, token)
     states = {"before": {"standing": person.standing.value}, "after": {"standing": "invited"}}
-    seat.note("reset the password", person.login, reason=fields.get("reason", "")[:500], **states)
+    seat.note(Did.RESET_ACCOUNT, person.login, reason=fields.get("reason", "")[:500], **states)
     return _link(seat, person, token)
 
 

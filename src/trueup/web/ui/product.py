@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
+from trueup.domain.deeds import Did
 from trueup.domain.jobs import Job, JobKind, JobRequest, Priority, Terms
 from trueup.domain.people import Role
 from trueup.domain.records import Kind, TargetName
@@ -47,11 +48,11 @@ _KINDS: Final = {
     Kind.BILLING_PLAN: "Plan",
     Kind.BILLING_ITEM: "One-time item",
 }
-_ASKED: Final[Mapping[str, tuple[JobKind, bool, str]]] = {
+_ASKED: Final[Mapping[str, tuple[JobKind, bool, Did]]] = {
     # What the form says: the kind of job, whether it only looks, and the deed.
-    "resync": (JobKind.SYNC, False, "re-sync"),
-    "look": (JobKind.SYNC, True, "look at a product"),
-    "verify": (JobKind.VERIFY, False, "verify a product"),
+    "resync": (JobKind.SYNC, False, Did.ASKED_FOR_RESYNC),
+    "look": (JobKind.SYNC, True, Did.ASKED_FOR_LOOK),
+    "verify": (JobKind.VERIFY, False, Did.ASKED_FOR_VERIFICATION),
 }
 
 
@@ -197,7 +198,7 @@ def _release(seat: Seat, offering_id: str) -> None:
         states = desk.app.ledger.states([known]).get(known, {})
         before = {t.value: _held_back(state) for t, state in states.items()}
         desk.app.ledger.release([known], tuple(TargetName))
-    seat.note("release from quarantine", sku or known, before=before)
+    seat.note(Did.RELEASED, sku or known, before=before)
 
 
 def _held_back(state: Any) -> str:
@@ -227,8 +228,8 @@ def _adopt(house: House, seat: Seat, offering_id: str, fields: Mapping[str, str]
             asked_by=seat.person.name,
         )
     )
-    after = {"job": job.job_id if job else None, "target": target.value, "remote_id": remote_id}
-    seat.note("adopt", sku, reason=reason, after=after)
+    after = {target.value: remote_id, "job": job.job_id if job else None}
+    seat.note(Did.ADOPTED, sku, reason=reason, after=after)
 
 
 def _require_sku(seat: Seat, offering_id: str) -> str:

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
+from trueup.domain.deeds import Did
 from trueup.domain.jobs import Ending, Job, JobKind, JobRequest, Priority, Terms
 from trueup.domain.people import Role
 from trueup.domain.records import TargetName
@@ -117,7 +118,7 @@ def _take_back(seat: Seat, run_id: str, fields: dict[str, str]) -> Response:
     job_id = _ask(seat, terms)
     after = {"changes": len(marks), "fingerprint": found["fingerprint"], "job": job_id}
     words = f"run {run.run_id}, {counted(len(marks), 'change')}"
-    seat.note("reverted", words, reason=reason, after=after)
+    seat.note(Did.REVERTED, words, reason=reason, after=after)
     return _to(seat, run.run_id, job_id)
 
 

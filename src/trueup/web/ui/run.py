@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from starlette.requests import Request
 
+from trueup.domain.deeds import Did
 from trueup.domain.errors import UsageError
 from trueup.domain.people import Role
 from trueup.domain.runs import Run, RunState
@@ -102,7 +103,7 @@ def _cancel(seat: Seat, run_id: str) -> _Told:
         else:
             heard = cancel_run(desk.app.pool, run.run_id, by)
     if heard:
-        seat.note("cancelled a run", run.run_id)
+        seat.note(Did.CANCELLED_RUN, run.run_id)
     return _Told(run.run_id, heard=heard)
 
 

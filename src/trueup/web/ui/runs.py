@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
+from trueup.domain.deeds import Did
 from trueup.domain.jobs import Job, JobKind, JobRequest, Priority
 from trueup.domain.people import Role
 from trueup.domain.runs import RunState, Trigger
@@ -100,7 +101,7 @@ def _ask(seat: Seat) -> Job | None:
         )
     )
     if job is not None:
-        seat.note("asked for a run", f"job {job.job_id}")
+        seat.note(Did.ASKED_FOR_RUN, f"job {job.job_id}")
     return job
 
 

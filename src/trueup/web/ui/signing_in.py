@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
 from trueup import logs
+from trueup.domain.deeds import Did
 from trueup.domain.people import Deed, Person
 from trueup.settings.secret_key import secret_key
 from trueup.web.front import client_of
@@ -76,7 +77,7 @@ class Door:
         known = hmac.compare_digest(mark.encode(), browser_mark(self.key, login).encode())
         return lanes(client_of(request.scope), login, known=known)
 
-    async def open(self, request: Request, person: Person, deed: str) -> Response:
+    async def open(self, request: Request, person: Person, deed: Did) -> Response:
         """A new session, and the deed."""
         await threaded(_note, self.house, request, person, deed)
         people, client = self.house.people, client_of(request.scope)
@@ -113,7 +114,7 @@ def _with_password(door: Door, found: APIRouter) -> None:
         if passwords.is_outdated(kept):
             again = await door.hashing.hashed(password)
             await threaded(house.people.rehash, person.person_id, again)
-        return await door.open(request, person, "signed in")
+        return await door.open(request, person, Did.SIGNED_IN)
 
     @found.post("/logout")
     async def leave(request: Request) -> Response:
@@ -144,10 +145,10 @@ def _with_link(door: Door, found: APIRouter) -> None:
         taken = await threaded(people.accept, token, kept)
         if taken is None:
             return _welcome(request, None)
-        return await door.open(request, taken, "chose a password")
+        return await door.open(request, taken, Did.ACCEPTED)
 
 
-def _note(house: House, request: Request, person: Person, action: str) -> None:
+def _note(house: House, request: Request, person: Person, action: Did) -> None:
     deed = Deed(house.parts.deployment.clock.now(), person.name, action, person.login)
     house.people.note(deed, request_id(request))
 

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from starlette.requests import Request
 
 from trueup import logs
+from trueup.domain.deeds import Did
 from trueup.domain.people import Deed, Person, Role, Standing
 from trueup.web.front import client_of
 from trueup.web.parts import request_id
@@ -97,7 +98,7 @@ def _person(house: House, request: Request, who: Vouched) -> Person:
             "an admin of Trueup can disable it, or the issuer can use another name",
         )
     now, after = house.parts.deployment.clock.now(), {"role": person.role.value}
-    said = "signed in elsewhere"
+    said = Did.SIGNED_IN_ELSEWHERE
     deed = Deed(now, person.name, said, person.login, before=before, after=after)
     people.note(deed, request_id(request))
     return person
