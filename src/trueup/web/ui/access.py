@@ -20,7 +20,7 @@ from trueup.web.parts import Parts, request_id
 from trueup.web.refusals import Refusal
 from trueup.web.ui.look import render
 from trueup.web.ui.rooms import Rooms
-from trueup.web.ui.session import FORM_FIELD, person_of, require_own_form
+from trueup.web.ui.session import fields_of, person_of
 
 
 class SignInFirst(Exception):  # noqa: N818 (the answer is a page, not an error)
@@ -94,11 +94,11 @@ class Seat:
         return render(self.request, template, context, status)
 
     async def form(self) -> dict[str, str]:
-        """The fields of a form that we showed to this session; raises `Refusal` (403)."""
-        given = await self.request.form()
-        fields = {name: text for name, text in given.items() if isinstance(text, str)}
-        require_own_form(self.request, fields.get(FORM_FIELD, ""))
-        return fields
+        """The fields of a form that we showed to this session.
+
+        Raises `Refusal`: 403 for any other form, and what `fields_of` raises for strange ones.
+        """
+        return await fields_of(self.request)
 
     def note(self, action: Did, subject: str, *, reason: str = "", **states: Any) -> None:
         """Write down what this person did; `before` and `after` where something changed."""

@@ -24,6 +24,7 @@ SESSION: Final = "trueup_session"
 _BEFORE: Final = "trueup_before"  # whose form of signing in it is
 FORM_FIELD: Final = "form_token"
 LARGEST_FORM: Final = 64 * 1024
+_PLAIN_FORM: Final = "application/x-www-form-urlencoded"
 _AN_HOUR: Final = 3600
 
 
@@ -109,8 +110,12 @@ def keep_door(request: Request, answer: Response) -> None:
 async def fields_of(request: Request, *, door: bool = False) -> dict[str, str]:
     """The fields of a form that we showed to this session, or at the `door` to this browser.
 
-    Raises `Refusal`: 403 for any other form, 411 and 413 for one of unknown or unlikely size.
+    Raises `Refusal`: 403 for any other form, 411 and 413 for one of unknown or unlikely size, 415
+    for what no form of ours sends (files, say).
     """
+    kind = request.headers.get("content-type", _PLAIN_FORM).partition(";")[0].strip().lower()
+    if kind != _PLAIN_FORM:
+        raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "that is no form of a page of ours")
     size = request.headers.get("content-length", "")
     if not size.isdecimal():
         raise Refusal(HTTPStatus.LENGTH_REQUIRED, "the size of the form is not stated")
@@ -122,11 +127,6 @@ async def fields_of(request: Request, *, door: bool = False) -> dict[str, str]:
     expected = door_token(request) if door else form_token(request)
     _require(request, fields.get(FORM_FIELD, ""), expected)
     return fields
-
-
-def require_own_form(request: Request, given: str) -> None:
-    """Raise `Refusal` (403) for a form that was not shown by us to this session."""
-    _require(request, given, form_token(request))
 
 
 def _require(request: Request, given: str, expected: str) -> None:
@@ -142,7 +142,10 @@ def _require(request: Request, given: str, expected: str) -> None:
 
 def _same_origin(request: Request) -> bool:
     origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.url.netloc
+    try:
+        return origin is None or urlsplit(origin).netloc == request.url.netloc
+    except ValueError:
+        return False
 
 
 def _before(request: Request) -> str:
