@@ -154,7 +154,7 @@ class TestRecord:
         answer = pages.get(f"{RUNS}/{run_id}")
         assert answer.status_code == 404
         assert "<script>" not in answer.text
-        assert "<h1>Not Found</h1>" in answer.text
+        assert "<h1>Not found</h1>" in answer.text
 
 
 class TestAsking:

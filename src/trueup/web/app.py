@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 from fastapi import FastAPI
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,7 +24,8 @@ from trueup.web.api import v1
 from trueup.web.front import Front
 from trueup.web.parts import Parts, request_id
 from trueup.web.refusals import Refusal
-from trueup.web.ui.pages import add_pages, is_page, problem
+from trueup.web.ui.pages import add_pages
+from trueup.web.ui.problems import is_page, last_page, problem
 
 _REMEDIES = {
     HTTPStatus.NOT_FOUND: "GET /openapi.json lists every address",
@@ -55,9 +58,9 @@ def make_app(deployment: Deployment, *, worker_here: bool = False) -> FastAPI:
 
     async def refuse(request: Request, refusal: Exception) -> Response:
         """A `Refusal`, or a path or method that is not there."""
+        if is_page(request) and isinstance(refusal, Refusal | HTTPException):
+            return problem(request, refusal)
         answered = refusal if isinstance(refusal, Refusal) else _unrouted(refusal)
-        if is_page(request):
-            return problem(request, answered)
         body = answered.body(deployment.clock.now(), request_id(request))
         return parts.answer(answered.status, body, answered.headers)
 
@@ -65,7 +68,9 @@ def make_app(deployment: Deployment, *, worker_here: bool = False) -> FastAPI:
     app.add_exception_handler(HTTPException, refuse)
     clock = deployment.clock
     # The outermost of all: what is added later lies within it only if it is added above this line.
-    app.add_middleware(Front, hiding=parts.hiding, now=clock.now, monotonic=clock.monotonic)
+    app.add_middleware(
+        Front, hiding=parts.hiding, now=clock.now, monotonic=clock.monotonic, page=last_page
+    )
     return app
 
 

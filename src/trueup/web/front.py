@@ -1,7 +1,8 @@
 """What every request meets first: its id, its line in the log, safe headers, and a last resort.
 
 A plain ASGI layer around all routes. Nothing that a route raises reaches the client: it is logged
-under the request's id, without secrets, and answered in the shape of every other error.
+under the request's id, without secrets, and answered in the shape of every other error: a page
+for people, JSON for programs.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import traceback
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trueup import logs
+from trueup.logs import MASK
 from trueup.web.hiding import Hiding
 from trueup.web.refusals import Refusal, refusal_of
 
@@ -29,17 +32,32 @@ _LONGEST_PATH = 200
 # What is asked every few seconds, or by a flood: only a detailed log shows it.
 _QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 _QUIET_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS})
+_JSON: Final = {"content-type": "application/json"}
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_HTTPS_ONLY: Final = "max-age=31536000"  # seconds: a year, of this host alone
+_OPENS_SOMETHING: Final = "/welcome/"  # what follows lets somebody in, so no log may have it
+
+
+Page = Callable[[Scope, Refusal], Response | None]
+
+
+def _no_page(_scope: Scope, _refusal: Refusal) -> None:
+    """Where nobody but programs asks."""
 
 
 class Front:
-    """The outermost layer; `monotonic` gives seconds, `now` the instant for error bodies."""
+    """The outermost layer; `monotonic` gives seconds, `now` the instant for error bodies.
+
+    `page` makes the answer where a person reads it, None where a program does.
+    """
 
     def __init__(
         self,
@@ -48,11 +66,13 @@ class Front:
         hiding: Hiding,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
+        page: Page = _no_page,
     ) -> None:
         self._app = app
         self._hiding = hiding
         self._now = now
         self._monotonic = monotonic
+        self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -77,9 +97,21 @@ class Front:
         refusal = refusal_of(error)
         if not isinstance(error, Refusal):
             logs.logger().error("request_failed", error=self._hiding.text(_stack(error)))
-        if exchange.status is None:
-            body = refusal.body(self._now(), exchange.request_id)
-            await exchange.refuse(refusal, self._hiding.value(body))
+        if exchange.status is None and (page := self._page_of(exchange, refusal)) is not None:
+            await exchange.refuse(refusal, bytes(page.body), dict(page.headers))
+        elif exchange.status is None:
+            body = self._hiding.value(refusal.body(self._now(), exchange.request_id))
+            content = json.dumps(body, ensure_ascii=False).encode()
+            await exchange.refuse(refusal, content, _JSON)
+
+    def _page_of(self, exchange: _Exchange, refusal: Refusal) -> Response | None:
+        """The page for it, without secrets; None for programs, and where it cannot be made."""
+        told = [self._hiding.text(text) for text in (refusal.error, refusal.remedy)]
+        try:
+            return self._page(exchange.scope, Refusal(refusal.status, *told))
+        except Exception as error:  # noqa: BLE001 (a last resort must not need another one)
+            logs.logger().error("page_failed", error=self._hiding.text(_stack(error)))
+            return None
 
     def _note(self, exchange: _Exchange, seconds: float) -> None:
         path = _path(exchange.scope)
@@ -87,7 +119,7 @@ class Front:
         (logs.logger().debug if quiet else logs.logger().info)(
             "request",
             method=exchange.scope["method"],
-            path=self._hiding.text(path)[:_LONGEST_PATH],
+            path=self._hiding.text(_without_link(path))[:_LONGEST_PATH],
             status=exchange.status,
             ms=round(seconds * 1000, 1),
             client=client_of(exchange.scope),
@@ -109,16 +141,13 @@ class _Exchange:
             headers = MutableHeaders(scope=message)
             for name, text in _HEADERS.items():
                 headers.setdefault(name, text)
+            if self.scope.get("scheme") == "https":
+                headers.setdefault("Strict-Transport-Security", _HTTPS_ONLY)
             headers[REQUEST_ID] = self.request_id
         await self._send(message)
 
-    async def refuse(self, refusal: Refusal, body: dict[str, Any]) -> None:
-        content = json.dumps(body, ensure_ascii=False).encode()
-        headers = {
-            "content-type": "application/json",
-            "content-length": str(len(content)),
-            **refusal.headers,
-        }
+    async def refuse(self, refusal: Refusal, content: bytes, described: dict[str, str]) -> None:
+        headers = described | {"content-length": str(len(content)), **refusal.headers}
         pairs = [(name.lower().encode(), text.encode()) for name, text in headers.items()]
         start = {"type": "http.response.start", "status": int(refusal.status), "headers": pairs}
         await self.send(start)
@@ -145,6 +174,11 @@ def _path(scope: Scope) -> str:
     """As it was sent, percent-encoded, so that it stays one line; never the query."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode("unicode_escape")
     return raw.partition(b"?")[0].decode("ascii", "replace")
+
+
+def _without_link(path: str) -> str:
+    """The path as a log may have it."""
+    return f"{_OPENS_SOMETHING}{MASK}" if path.startswith(_OPENS_SOMETHING) else path
 
 
 def _stack(error: Exception) -> str:

@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 
 from trueup import __version__
+from trueup.views import words
 from trueup.views.times import BusinessTime, lasted
 from trueup.web.ui.session import FORM_FIELD, form_token
 
@@ -28,6 +29,7 @@ _HEADERS: Final = {
     ),
     "Referrer-Policy": "same-origin",
 }
+_CENTS: Final = 2  # decimals
 
 
 @cache
@@ -40,6 +42,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"when": when, "ago": ago, "money": money, "count": count, "lasted": lasted}
+    made.filters |= {"place": words.place, "record": words.record, "field": words.field}
+    made.filters |= {"said": said, "counted": counted}
     made.globals |= {"asset": asset, "version": __version__, "form_field": FORM_FIELD}
     return made
 
@@ -83,10 +87,42 @@ def ago(context: Context, instant: datetime | None) -> Markup | str:
 
 
 def money(amount: Decimal | str | None, currency: str = "") -> str:
-    """An amount with its currency, thousands apart."""
+    """An amount with its currency, thousands apart: two decimals, more where it has more."""
     if amount is None or amount == "":
         return "-"
-    return f"{currency} {Decimal(str(amount)):,.2f}".strip()
+    exact = Decimal(str(amount))
+    decimals = max(_CENTS, -int(exact.normalize().as_tuple().exponent))
+    # What must not be torn apart at the end of a line is not.
+    return f"{currency}\N{NO-BREAK SPACE}{exact:,.{decimals}f}".strip()
+
+
+def said(text: str) -> Markup:
+    """A sentence: a capital, a full stop, and what stands in backticks as code."""
+    told = text.strip()
+    if not told:
+        return Markup("")
+    first, *rest = told.split(" ", 1)
+    told = " ".join([_begun(first), *rest])
+    pieces = told.split("`")
+    if len(pieces) % 2 == 0:  # one without its partner is just a sign
+        pieces = [told]
+    shown = (
+        Markup("<code>{}</code>").format(piece) if place % 2 else escape(piece)
+        for place, piece in enumerate(pieces)
+    )
+    return Markup("").join(shown) + ("" if told.endswith((".", "!", "?", "…")) else ".")
+
+
+def _begun(word: str) -> str:
+    """The first word of a sentence; names of fields and of records are left as they are."""
+    if (shown := words.place(word)) != word:
+        return shown
+    return word[0].upper() + word[1:] if word.strip(",;:").isalpha() else word
+
+
+def counted(number: int, one: str, more: str = "") -> str:
+    """`1 product`, `2 products`."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
 def count(number: float) -> str:

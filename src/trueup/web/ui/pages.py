@@ -1,4 +1,4 @@
-"""All pages, one file each, and what happens when one cannot be shown."""
+"""All pages, one file each, and the files that they need."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ from trueup.web.ui import (
     trends,
 )
 from trueup.web.ui.access import House, SignInFirst
-from trueup.web.ui.look import render
 from trueup.web.ui.rooms import Rooms
 from trueup.web.ui.session import login_address, see_other
 
@@ -61,7 +60,6 @@ _PAGES = (
     signing_in_elsewhere,
 )
 _FOR_EVER = "public, max-age=31536000, immutable"  # another content has another address
-_FOR_PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 
 
 def add_pages(app: FastAPI, parts: Parts) -> House:
@@ -76,18 +74,6 @@ def add_pages(app: FastAPI, parts: Parts) -> House:
 
     app.add_exception_handler(SignInFirst, sign_in_first)
     return house
-
-
-def is_page(request: Request) -> bool:
-    """Whether a person reads the answer."""
-    return not request.url.path.startswith(_FOR_PROGRAMS)
-
-
-def problem(request: Request, refusal: Refusal) -> Response:
-    """A page that says what is wrong and what to do."""
-    title = HTTPStatus(refusal.status).phrase
-    context = {"title": title, "error": refusal.error, "remedy": refusal.remedy}
-    return render(request, "problem.html", context, HTTPStatus(refusal.status))
 
 
 def _static() -> APIRouter:

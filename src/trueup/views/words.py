@@ -1,0 +1,56 @@
+"""What people read for the names that programs use: places, records, fields, standings."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from trueup.domain.records import Kind, TargetName
+from trueup.domain.states import Standing
+from trueup.domain.threeway import Moved
+
+PLACES: Final = {TargetName.CRM: "CRM", TargetName.BILLING: "Billing"}
+RECORDS: Final = {
+    Kind.CRM_PRODUCT: "CRM product",
+    Kind.BILLING_PRODUCT: "Billing product",
+    Kind.BILLING_PLAN: "Billing plan",
+    Kind.BILLING_ITEM: "Billing item",
+}
+STANDINGS: Final = {
+    Standing.OK: "agrees",
+    Standing.FAILED: "fails",
+    Standing.HELD: "held",
+    Standing.SKIPPED: "refused",
+    Standing.PENDING: "not compared",
+}
+_OURS: Final = "ct_"  # fields of ours in CRM begin with it
+_SPELT: Final = {"id": "ID", "sku": "SKU", "url": "URL", "vat": "VAT", "mbps": "(Mbps)"}
+
+
+def place(target: str) -> str:
+    """`CRM` for `crm`; a word that names no target stays as it is."""
+    return next((shown for known, shown in PLACES.items() if known.value == target), str(target))
+
+
+def record(kind: str) -> str:
+    """`Billing plan` for `billing_plan`."""
+    return next((shown for known, shown in RECORDS.items() if known.value == kind), str(kind))
+
+
+def field(name: str) -> str:
+    """`Download speed (Mbps)` for `ct_download_speed_mbps`, `Unit price` for `Unit_Price`."""
+    words = name.removeprefix(_OURS).replace("_", " ").lower().split()
+    shown = " ".join(_SPELT.get(word, word) for word in words)
+    return shown[:1].upper() + shown[1:]
+
+
+def mover(moved: Moved, target: TargetName) -> str:
+    """Who moved a field since it was last written, as a sentence."""
+    match moved:
+        case Moved.OURS:
+            return "the catalogue changed"
+        case Moved.THEIRS:
+            return f"somebody changed it in {PLACES[target]}"
+        case Moved.BOTH:
+            return f"the catalogue changed, and somebody changed it in {PLACES[target]}"
+        case Moved.UNKNOWN:
+            return "nobody knows: Trueup has never written it"
