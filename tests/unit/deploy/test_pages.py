@@ -14,6 +14,7 @@ from trueup.settings.options import OPTIONS
 ROOT = Path(__file__).parents[3]
 PAGES = [*sorted((ROOT / "docs/deploy").glob("*.md")), ROOT / "docs/operations.md"]
 ELSEWHERE = {"TRUEUP_URL", "TRUEUP_ENV_FILE", "TRUEUP_IMAGE", "TRUEUP_CONFIG", "TRUEUP_WORKSPACE"}
+ELSEWHERE |= {"TRUEUP_NAME"}  # of compose.yaml
 _BLOCK = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 _CALL = re.compile(
     r"(?:[A-Z_]+=\S+ )*(?:kubectl .* -- |docker compose .*run --rm (?:-T )?)?(trueup [a-z-].*)"
