@@ -20,7 +20,8 @@ INSIDE = ("/metrics", "/readyz")
 
 def locations() -> dict[str, str]:
     """Each location of nginx and what is in it."""
-    return dict(re.findall(r"^    location (?:= )?(\S+) \{(.*?)\}", NGINX, re.MULTILINE | re.DOTALL))
+    each = re.compile(r"^    location (?:= )?(\S+) \{(.*?)\}", re.MULTILINE | re.DOTALL)
+    return dict(each.findall(NGINX))
 
 
 @pytest.mark.parametrize(
