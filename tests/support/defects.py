@@ -1,32 +1,24 @@
 """The predecessor's 71 known defects, in short, and what proves each one absent.
 
-A proof is `file::test` under tests/. What belongs to a later step of the plan says which one.
+A proof is `file::test` under tests/.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-SCHEDULE = "schedule, cron endpoint, workers and alerts"
-PAGE = "the admin page"
-
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """One defect: its number in the study, our words, and its proofs or the step that owes them."""
+    """One defect: its number in the study, our words, and its proofs."""
 
     number: int
     words: str
-    proofs: tuple[str, ...] = ()
-    later: str = ""
+    proofs: tuple[str, ...]
 
 
 def absent(number: int, words: str, *proofs: str) -> Defect:
     return Defect(number, words, proofs)
-
-
-def later(number: int, words: str, step: str, *proofs: str) -> Defect:
-    return Defect(number, words, proofs, step)
 
 
 _ASKING = "integration/test_cron_endpoint_asking.py::test_"
@@ -182,12 +174,20 @@ DEFECTS: tuple[Defect, ...] = (
            "unit/test_plan.py::test_the_document_has_the_names_of_the_specification"),
     absent(48, "counters come from other columns than results",
            "unit/test_runs.py::test_one_product_is_counted_once_under_each_name"),
-    later(49, "the screens cannot show Billing", PAGE,
-          "integration/test_cli_monitor.py::test_each_failure_says_why_since_when_and_what_next"),
+    absent(49, "the screens cannot show Billing",
+           "integration/test_page_products.py::test_a_product_shows_three_sides",
+           "integration/test_page_runs.py::test_cells_of_the_matrix_lead_to_their_products",
+           "e2e/test_demo_pages.py::test_what_is_wrong_is_found_and_put_right",
+           "integration/test_cli_monitor.py::test_each_failure_says_why_since_when_and_what_next"),
     absent(50, "the guide's own queries fail", _QUERIES + "the_four_queries_of_the_guide",
            _OLD + "the_four_monitoring_queries_work"),
     absent(51, "drift cannot be seen", _DIFF + "three_states_tell_an_edit_from_drift"),
-    later(52, "nobody is told", SCHEDULE),
+    absent(52, "nobody is told",
+           "integration/test_alerts.py::"
+           "test_everything_that_can_be_wrong_is_found_told_once_and_told_to_be_over",
+           "integration/test_alerts_nights.py::"
+           "test_refused_credentials_are_told_once_and_that_they_are_mended_once",
+           "integration/test_alerts_jobs.py::test_the_switch_hears_of_every_night"),
     absent(53, "nothing is tested", "properties/test_convergence.py::good_weather"),
     # security
     absent(54, "one printed secret opens every endpoint",

@@ -14,6 +14,9 @@ from trueup.cli.main import build
 from trueup.domain import errors
 from trueup.domain.changes import Action, Reason, Status
 from trueup.domain.guards import Rule
+from trueup.domain.jobs import JobKind
+from trueup.domain.people import Role
+from trueup.domain.people import Standing as MayEnter
 from trueup.domain.records import Kind, Slot, TargetName
 from trueup.domain.runs import ProductStatus, RunState, Trigger
 from trueup.domain.states import Standing
@@ -76,7 +79,7 @@ def test_every_error_is_explained() -> None:
     "words",
     [
         RunState, ProductStatus, Status, Standing, Reason, Action, Trigger, Kind, Slot, TargetName,
-        Rule, Moved, HeldState, Accord, Stand,
+        Rule, Moved, HeldState, Accord, Stand, JobKind, Role, MayEnter,
     ],
 )  # fmt: skip
 def test_every_status_is_in_the_glossary(words: type[StrEnum]) -> None:
