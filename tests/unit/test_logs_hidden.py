@@ -18,6 +18,7 @@ ENVIRONMENT = {
     "mailto://night:mail-pw@mail.example?to=a@b.example",
     "TRUEUP_PING_URL": "https://ping.example/0a1b2c3d-aaaa-bbbb",
     "TRUEUP_SECRET_KEY": "key-of-the-tests-00",
+    "TRUEUP_OIDC_CLIENT_SECRET": "secret-of-a-provider",
 }
 
 
