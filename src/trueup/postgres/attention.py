@@ -72,7 +72,10 @@ def never_compared(connection: Connection, source: CatalogueSource) -> int:
 
 
 def held_reasons(connection: Connection, *, limit: int = 5) -> list[HeldReason]:
-    """Why rows are held, the most frequent reason first; not what waits for a decision."""
+    """Why rows are held, the most frequent reason first; not what waits for a decision.
+
+    Reasons that say the same with other numbers are one, with `…` in place of the numbers.
+    """
     rows = connection.execute(_SQL["reasons"], {"limit": limit})
     return [HeldReason(tuple(TargetName(t) for t in targets), *rest) for targets, *rest in rows]
 

@@ -16,11 +16,21 @@ if TYPE_CHECKING:
     from trueup.postgres.attention import HeldReason, Pause, Writer
     from trueup.postgres.reports import Overview
     from trueup.views.desk import Desk
+    from trueup.views.drift import Product
+    from trueup.views.duplicates import Group
     from trueup.views.times import BusinessTime
 
 _TROUBLE = frozenset({RunState.FAILED, RunState.PARTIAL})
 _LIMITS = ("/health", "See the limits")
 _TOKEN = "token"  # noqa: S105 (the name of what is paused)
+_LEFT_OUT = "…"  # what differs between reasons that are told as one
+_HEADLINES = {
+    "wait for a decision": ("waits for a decision", "wait for a decision"),
+    "held": ("is held", "are held"),
+    "refused": ("is refused", "are refused"),
+    "quarantined": ("is in quarantine", "are in quarantine"),
+    "failing": ("keeps failing", "keep failing"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +38,8 @@ class Attention:
     """Something that a person should know of: what, how many products, why, what to do.
 
     `remedy` is for whoever sits at a terminal. `page` is where it is mended on the pages, below the
-    workspace's own, and `press` says so on the way there.
+    workspace's own, and `press` says so on the way there; `plain` is why, for those who know
+    neither commands nor the names of settings.
     """
 
     what: str
@@ -37,6 +48,17 @@ class Attention:
     products: int | None = None
     page: str = ""
     press: str = ""
+    plain: str = ""
+
+    @property
+    def headline(self) -> str:
+        """`4 products are held`; `last run`, where it is not about products."""
+        if self.products is None:
+            return self.what
+        one, more = _HEADLINES.get(self.what, (self.what, self.what))
+        if self.products == 1:
+            return f"1 product {one}"
+        return f"{self.products:,} products {more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +102,7 @@ def gather(desk: Desk) -> Status:
         *_guard_notes(attention.held_by_guards(connection)),
         *(_held_note(reason) for reason in held),
         *_product_notes(overview, refused),
+        *_look_notes(desk),
     )
     return Status(
         overview,
@@ -128,16 +151,18 @@ def _guard_notes(held: Mapping[Rule, int]) -> Iterator[Attention]:
 
     for rule, products in held.items():
         why = f"{RULES[rule]} ({rule.value})"
-        remedy = "`trueup held` shows it"
-        yield Attention(
-            "wait for a decision", why, remedy, products, f"/approvals#{rule.value}", "Decide"
-        )
+        remedy, page = "`trueup held` shows it", f"/approvals#{rule.value}"
+        plain = f"{RULES[rule]}; nothing is written before somebody says yes"
+        yield Attention("wait for a decision", why, remedy, products, page, "Decide", plain)
 
 
 def _held_note(reason: HeldReason) -> Attention:
     where = " and ".join(sorted(target.value for target in reason.targets))
-    why, page = f"{reason.why} (at {where})", f"/products?{urlencode({'error': reason.why})}"
-    return Attention("held", why, "correct the rows", reason.products, page, "See which rows")
+    why = f"{reason.why} (at {where})"
+    said = max(reason.why.split(_LEFT_OUT), key=len).strip()
+    page = f"/products?{urlencode({'status': Standing.HELD.value, 'error': said})}"
+    plain = f"{reason.why}; correct {'the row' if reason.products == 1 else 'the rows'}"
+    return Attention("held", why, "correct the rows", reason.products, page, "See which", plain)
 
 
 def _product_notes(overview: Overview, refused: int) -> Iterator[Attention]:
@@ -145,15 +170,42 @@ def _product_notes(overview: Overview, refused: int) -> Iterator[Attention]:
 
     if refused:
         why = "a finding about the row"
-        yield Attention("refused", why, "`trueup errors`", refused, *_products("refused"))
+        plain = "their rows cannot be used as they are; each product says what to correct"
+        yield Attention("refused", why, "`trueup errors`", refused, *_products("refused"), plain)
     if overview.quarantined:
         remedy = "correct the row, or `trueup resync SKU`"
         why, page = "refused by the target", _products("quarantined")
-        yield Attention("quarantined", why, remedy, overview.quarantined, *page)
+        plain = "Zoho refused what was sent; nothing is tried until the row changes or is released"
+        yield Attention("quarantined", why, remedy, overview.quarantined, *page, plain)
     if overview.stubborn:
         why = f"failed more than {PATIENCE} times in a row"
         page = _products("backing_off")
         yield Attention("failing", why, "`trueup errors`", overview.stubborn, *page)
+
+
+def _look_notes(desk: Desk) -> Iterator[Attention]:
+    """What the last looks have found and nobody has settled since."""
+    from trueup.views import drift, duplicates
+
+    looked, searched = drift.gather(desk, earlier=0), duplicates.gather(desk, earlier=0)
+    if looked and (edited := sum(map(_is_edited, looked.products))):
+        why = f"somebody's edit, seen {desk.time.ago(looked.look.ended_at)}"
+        yield Attention(
+            "changed at Zoho", why, "`trueup drift` shows it", edited, "/drift", "See and repair"
+        )
+    if searched and (rivals := sum(map(_has_rivals, searched.groups))):
+        why = "of several records nobody knows which is ours"
+        remedy = "`trueup duplicates` shows them"
+        yield Attention("there twice", why, remedy, rivals, "/duplicates", "Say which")
+
+
+def _is_edited(product: Product) -> bool:
+    return any(one.edited and one.to_write for one in product.differences)
+
+
+def _has_rivals(group: Group) -> bool:
+    """Whether a product has no record, as more than one could be it."""
+    return bool(group.offers) and not any(one.bound_now for one in group.records)
 
 
 def _products(why: str) -> tuple[str, str]:

@@ -9,14 +9,20 @@ where listed.status = 'active'
                   where state.offering_id = listed.id)
 
 -- name: reasons
-select array_agg(distinct target order by target), coalesce(last_error, ''),
+-- Reasons that differ in their numbers and ids alone are one.
+select array_agg(distinct target order by target),
+       case when min(said) = max(said) then min(said) else shape end,
        count(distinct offering_id)
-from trueup.product_state as state
-where status = 'held'
-  and not exists (select from trueup.held_change as held
-                  where held.owner = state.offering_id::text and held.target = state.target
-                    and held.state in ('open', 'approved'))
-group by 2
+from (select offering_id, target, coalesce(last_error, '') as said,
+             regexp_replace(coalesce(last_error, ''),
+                            '\m[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\M|[0-9]+([.,][0-9]+)*',
+                            '…', 'g') as shape
+      from trueup.product_state as state
+      where status = 'held'
+        and not exists (select from trueup.held_change as held
+                        where held.owner = state.offering_id::text and held.target = state.target
+                          and held.state in ('open', 'approved'))) as each
+group by shape
 order by 3 desc, 2
 limit %(limit)s
 

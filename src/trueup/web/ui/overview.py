@@ -17,6 +17,7 @@ from trueup.views.desk import Desk
 from trueup.views.runs import ASKED_BY, Night, last_nights
 from trueup.views.standing import gather
 from trueup.views.times import lasted
+from trueup.views.words import STANDINGS
 from trueup.web.ui.access import House
 from trueup.web.ui.charts import Mark, bars, gauge
 from trueup.web.ui.session import see_other
@@ -27,13 +28,6 @@ if TYPE_CHECKING:
     from trueup.postgres.reports import Overview
 
 _NIGHTS: Final = 30
-WORDS: Final = {
-    Standing.OK: "agrees",
-    Standing.FAILED: "fails",
-    Standing.HELD: "held",
-    Standing.SKIPPED: "refused",
-    Standing.PENDING: "not compared",
-}
 
 
 def router(house: House) -> APIRouter:
@@ -64,7 +58,7 @@ def _gathered(desk: Desk) -> dict[str, Any]:
         "standing": found,
         "next_run": _next_run(desk),
         "asked_by": ASKED_BY,
-        "words": WORDS,
+        "words": STANDINGS,
         "across": _standings(found.overview, TargetName.BILLING),
         "down": _standings(found.overview, TargetName.CRM),
         "cells": {(c.crm, c.billing): c.products for c in found.overview.standings},
@@ -90,7 +84,7 @@ def _next_run(desk: Desk) -> datetime | None:
 
 def _standings(overview: Overview, target: TargetName) -> list[Standing]:
     """Those that occur at a target, agreement first."""
-    return [one for one in WORDS if overview.products(target, one)]
+    return [one for one in STANDINGS if overview.products(target, one)]
 
 
 def _marks(nights: Sequence[Night], what: str) -> list[Mark]:
