@@ -10,23 +10,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
-import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
 
-ROOT = Path(__file__).resolve().parents[1]
+from bench.serving import memory, served
+
 CRON = "/api/cron/zoho-sync"
 SECRET = "an-invented-secret-of-the-bench"
 RATE = 200  # requests a second
@@ -99,7 +96,7 @@ def main() -> int:
 
 async def _flood(flood: Flood, address: str, pid: int, seconds: float) -> Flood:
     """Send at an even rate, whatever the answers do; ask with the right secret once a second."""
-    flood.before = _memory(pid)
+    flood.before = memory(pid)
     # Less than the server keeps an idle one: it must not be closed while it is taken up again.
     limits = httpx2.Limits(max_connections=64, keepalive_expiry=2)
     began = time.perf_counter()
@@ -112,7 +109,7 @@ async def _flood(flood: Flood, address: str, pid: int, seconds: float) -> Flood:
                 sent.add(asyncio.create_task(_know(client, flood)))
         await asyncio.gather(*sent)
     flood.seconds = time.perf_counter() - began
-    flood.after = _memory(pid)
+    flood.after = memory(pid)
     return flood
 
 
@@ -133,41 +130,9 @@ async def _know(client: httpx2.AsyncClient, flood: Flood) -> None:
     flood.refused += answer.status_code != 404  # it was let in: there is no such job
 
 
-@contextmanager
-def _serving(folder: str) -> Iterator[tuple[str, int]]:
+def _serving(folder: str) -> AbstractContextManager[tuple[str, int]]:
     """The address and the number of the process."""
-    env = os.environ | {
-        "TRUEUP_DATA_DIR": folder,
-        "PYTHONPATH": str(ROOT / "src"),
-        "CRON_SECRET": SECRET,
-        "TRUEUP_PROXIES": "127.0.0.1",
-    }
-    command = [sys.executable, "-c", "from trueup.cli.main import main; main()"]
-    log = Path(folder) / "log"
-    with (
-        log.open("w") as lines,
-        subprocess.Popen([*command, "serve", "--port", "0"], env=env, stderr=lines) as process,
-    ):
-        try:
-            until = time.monotonic() + 60
-            while not (found := re.search(r"http://[0-9.:]+", _served(log))):
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < until
-                time.sleep(0.05)
-            yield found.group(), process.pid
-        finally:
-            process.terminate()
-            process.wait(60)
-
-
-def _served(log: Path) -> str:
-    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
-    return next((str(line["address"]) for line in lines if line["event"] == "serving"), "")
-
-
-def _memory(pid: int) -> float:
-    text = Path(f"/proc/{pid}/status").read_text()
-    return int(re.findall(r"VmRSS:\s+(\d+)", text)[0]) / 1024
+    return served(Path(folder), CRON_SECRET=SECRET, TRUEUP_PROXIES="127.0.0.1")
 
 
 def _parser() -> argparse.ArgumentParser:

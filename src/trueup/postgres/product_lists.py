@@ -24,7 +24,8 @@ from trueup.postgres.dated_source import DatedSource
 from trueup.postgres.queries import load_queries
 
 _SQL: Final[Mapping[str, SQL]] = load_queries("product_lists")
-_COLUMNS: Final = ("id", "sku", "name", "status", "service_type", "product_category", "pricing")
+_SOUGHT: Final = ("id", "sku", "name", "service_type", "product_category", "pricing")
+_SHOWN: Final = ("id", "sku", "name", "status")
 _STATE: Final = (
     "status",
     "row_revision",
@@ -104,10 +105,11 @@ def page(
     connection: Connection, source: CatalogueSource, search: Search, limit: int
 ) -> list[Listed]:
     """At most so many products. Raises `CatalogueError` when the catalogue's table is missing."""
-    asked = _Asked(search)
+    asked = _Asked(search, source)
     query = _SQL["listed"].format(
-        listed=asked.branch(source.select(_COLUMNS), gone=False),
+        listed=asked.branch(source.select(_SOUGHT), gone=False),
         gone=asked.branch(_SQL["gone_rows"], gone=True),
+        rows=source.select(_SHOWN),
         states=SQL(", ").join(
             Identifier(target.value, column) for target in TargetName for column in _STATE
         ),
@@ -148,31 +150,36 @@ def whole_rows(
 class _Asked:
     """A search as SQL: its conditions, and the values in them."""
 
-    def __init__(self, search: Search) -> None:
+    def __init__(self, search: Search, source: CatalogueSource) -> None:
         self.given: dict[str, Any] = {}
         self._search = search
+        self._source = source
         self.direction = SQL("desc" if search.descending else "asc")
 
     def branch(self, rows: Composable, *, gone: bool) -> Composable:
         """The products of one kind: in the catalogue, or gone from it."""
-        conditions = list(self._conditions(gone=gone))
+        ids = _SQL["gone_ids"] if gone else self._source.select(("id",))
+        conditions = [*self._place(), *self._words(), *self._standings(ids)]
+        if (why := self._search.why) is not None:
+            conditions.append(_why(why, ids, gone=gone))
         return _SQL["branch"].format(
             is_gone=SQL("true" if gone else "false"),
+            sku=SQL("p.sku" if gone else "null"),
             sort_key=_SORT_KEYS[self._search.order],
             rows=rows,
-            joins=SQL(" ").join(_JOIN[target] for target in self._search.at)
-            if not self._needs_both()
-            else SQL(" ").join(_JOIN.values()),
+            joins=SQL(" ").join(_JOIN[target] for target in self._agreeing()),
             conditions=SQL(" and ").join(conditions or [SQL("true")]),
             direction=self.direction,
         )
 
-    def _needs_both(self) -> bool:
-        """Whether a condition asks about both targets."""
-        standing, why = self._search.standing, self._search.why
-        return standing in (Standing.OK, Standing.PENDING) or why is Why.NEVER
+    def _agreeing(self) -> list[TargetName]:
+        """Where it must agree: most do, so each is looked up as the list goes by."""
+        search = self._search
+        everywhere = search.standing is Standing.OK
+        return [t for t in TargetName if everywhere or search.at.get(t) is Standing.OK]
 
-    def _conditions(self, *, gone: bool) -> Iterator[Composable]:
+    def _place(self) -> Iterator[Composable]:
+        """Behind the page before."""
         search = self._search
         if search.after is not None:
             self.given |= {"after": search.after.key, "after_id": search.after.offering_id}
@@ -180,6 +187,10 @@ class _Asked:
             sign = SQL("<" if search.descending else ">")
             place = SQL("(%(after)s::numeric" if search.order is Order.PRICE else "(%(after)s")
             yield SQL("({}, p.id) {} {}, %(after_id)s::uuid)").format(key, sign, place)
+
+    def _words(self) -> Iterator[Composable]:
+        """What was typed or chosen from a list."""
+        search = self._search
         if search.text:
             self.given["text"] = _contains(search.text)
             yield SQL("(p.sku ilike %(text)s or p.name ilike %(text)s)")
@@ -188,21 +199,18 @@ class _Asked:
             yield SQL("%(family)s in (p.service_type, p.product_category)")
         if search.error:
             self.given["error"] = _contains(search.error)
-            yield _AMONG.format(SQL("last_error ilike %(error)s"))
-        for target, standing in search.at.items():
-            yield _stands(target, standing)
-        if search.standing is not None:
-            yield self._anywhere(search.standing)
-        if search.why is not None:
-            yield SQL("true" if gone else "false") if search.why is Why.GONE else _WHY[search.why]
+            yield _among(_FEW.format(SQL("last_error ilike %(error)s")))
 
-    def _anywhere(self, standing: Standing) -> Composable:
-        if standing in (Standing.OK, Standing.PENDING):
-            both = [_stands(target, standing) for target in TargetName]
-            word = SQL(" and " if standing is Standing.OK else " or ")
-            return SQL("({})").format(word.join(both))
-        self.given["standing"] = standing.value
-        return _AMONG.format(SQL("status = %(standing)s"))
+    def _standings(self, ids: Composable) -> Iterator[Composable]:
+        """How they stand; `ids` are of all products of the kind."""
+        search = self._search
+        for target in self._agreeing():
+            yield SQL("{} = 'ok'").format(Identifier(target.value, "status"))
+        for target, standing in search.at.items():
+            if standing is not Standing.OK:
+                yield _stands(standing, (target,), ids)
+        if search.standing is not None and search.standing is not Standing.OK:
+            yield _stands(search.standing, tuple(TargetName), ids)
 
 
 _SORT_KEYS: Final[Mapping[Order, SQL]] = {
@@ -224,30 +232,36 @@ _JOIN: Final[Mapping[TargetName, SQL]] = {
     ),
 }
 # What does not agree is few of many, and has an index of its own.
-_AMONG: Final = SQL(
-    "p.id in (select offering_id from trueup.product_state where status <> 'ok' and {})"
-)
+_FEW: Final = SQL("select offering_id from trueup.product_state where status <> 'ok' and {}")
 _WHY: Final[Mapping[Why, Composable]] = {
-    Why.QUARANTINED: _AMONG.format(SQL("quarantined")),
-    Why.BACKING_OFF: _AMONG.format(
+    Why.QUARANTINED: _FEW.format(SQL("quarantined")),
+    Why.BACKING_OFF: _FEW.format(
         SQL("status = 'failed' and not quarantined and next_attempt_at > clock_timestamp()")
     ),
-    Why.DECISION: SQL(
-        "p.id::text in (select owner from trueup.held_change where state = 'open'"
-        " or (state = 'approved' and expires_at <= clock_timestamp()))"
-    ),
-    Why.REFUSED: _AMONG.format(SQL("status = 'skipped'")),
-    Why.NEVER: SQL("crm.offering_id is null and billing.offering_id is null"),
+    Why.DECISION: _SQL["undecided"],
+    Why.REFUSED: _FEW.format(SQL("status = 'skipped'")),
 }
 
 
-def _stands(target: TargetName, standing: Standing) -> Composable:
-    """Whether a product stands so at a target; one that was never decided is pending."""
-    status = Identifier(target.value, "status")
-    told = SQL("{} = {}").format(status, Literal(standing.value))
-    if standing is not Standing.PENDING:
-        return told
-    return SQL("({} or {} is null)").format(told, status)
+def _why(why: Why, ids: Composable, *, gone: bool) -> Composable:
+    if why is Why.GONE:
+        return SQL("true" if gone else "false")
+    never = _SQL["lacking"].format(ids=ids, there=SQL("true"))
+    return _among(never if why is Why.NEVER else _WHY[why])
+
+
+def _stands(standing: Standing, targets: Collection[TargetName], ids: Composable) -> Composable:
+    """Whether a product stands so, other than agreeing, at any of these targets."""
+    there = [SQL("target = {}").format(Literal(target.value)) for target in targets]
+    at_any = SQL("status = {} and ({})").format(Literal(standing.value), SQL(" or ").join(there))
+    sets = [_FEW.format(at_any)]
+    if standing is Standing.PENDING:  # decided to wait, or never decided
+        sets += [_SQL["lacking"].format(ids=ids, there=one) for one in there]
+    return _among(SQL(" union all ").join(sets))
+
+
+def _among(ids: Composable) -> Composable:
+    return SQL("p.id in ({})").format(ids)
 
 
 def _contains(text: str) -> str:

@@ -1,9 +1,12 @@
 -- Turning the pages of a large catalogue: by SKU, by name and by price, whatever is missing in a row.
--- Only the catalogue that Trueup knows by default; another table has the indexes of its owner.
+-- Only the catalogue that Trueup knows by default; another table has the indexes of its owner. What
+-- people search and filter by comes along, so that a search reads an index and not the wide rows; the
+-- columns inside the expressions do too, or Postgres would not read the index alone.
 create index if not exists service_packages_by_sku_and_id
-    on public.service_packages ((coalesce(sku, '')), id);
+    on public.service_packages ((coalesce(sku, '')), id)
+    include (sku, name, service_type, product_category);
 create index if not exists service_packages_by_name_and_id
-    on public.service_packages ((coalesce(name, '')), id);
+    on public.service_packages ((coalesce(name, '')), id) include (name, sku);
 create index if not exists service_packages_by_price_and_id
     on public.service_packages ((case when pricing ->> 'monthly' ~ '^[0-9]{1,12}(\.[0-9]{1,6})?$'
                                       then (pricing ->> 'monthly')::numeric else -1 end), id);

@@ -1,23 +1,40 @@
 -- name: listed
--- The catalogue and what left it, each along an index of its own; then the first of both.
-select p.id::text, p.sku::text, p.name::text, p.status::text, p.gone, p.sort_key::text, {states}
+-- The catalogue and what left it, each along an index of its own; then the first of both, and only
+-- of those the whole rows.
+select p.id::text, coalesce(listed.sku, p.sku)::text, listed.name::text,
+       case when p.gone then 'gone' else listed.status end::text, p.gone, p.sort_key::text, {states}
 from (
-    ({listed})
-    union all
-    ({gone})
+    select * from (({listed}) union all ({gone})) as both_kinds
+    order by sort_key {direction}, id {direction}
+    limit %(limit)s
 ) as p
+left join ({rows}) as listed on listed.id = p.id and not p.gone
 left join trueup.product_state as crm on crm.offering_id = p.id and crm.target = 'crm'
 left join trueup.product_state as billing on billing.offering_id = p.id and billing.target = 'billing'
 order by p.sort_key {direction}, p.id {direction}
-limit %(limit)s
 
 -- name: branch
-select p.id, p.sku, p.name, p.status, {is_gone} as gone, {sort_key} as sort_key
+select p.id, {sku} as sku, {is_gone} as gone, {sort_key} as sort_key
 from ({rows}) as p
 {joins}
 where {conditions}
 order by {sort_key} {direction}, p.id {direction}
 limit %(limit)s
+
+-- name: lacking
+-- What no run has decided about there. Ids alone, so that indexes are read and no rows.
+select known.id
+from ({ids}) as known
+where not exists (select from trueup.product_state as state
+                  where state.offering_id = known.id and {there})
+
+-- name: undecided
+-- An approval that has expired asks again.
+select owner::uuid from trueup.held_change
+where owner <> '' and (state = 'open' or (state = 'approved' and expires_at <= clock_timestamp()))
+
+-- name: gone_ids
+select offering_id::uuid as id from trueup.absence
 
 -- name: gone_rows
 -- Products that the catalogue no longer has, and of which records are left (one line a product).
