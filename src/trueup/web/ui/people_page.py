@@ -68,7 +68,7 @@ def _one(house: House, found: APIRouter) -> None:
         seat = await threaded(house.seat, request, workspace, Role.ADMIN)
         await seat.form()
         person = await threaded(_person, seat, person_id)
-        await threaded(house.people.close_all, person_id)
+        await threaded(lambda: house.people.close_all(person_id))
         await threaded(seat.note, Did.SIGNED_OUT_EVERYWHERE, person.login)
         return see_other(f"/w/{workspace}/people/{person_id}?done=out")
 

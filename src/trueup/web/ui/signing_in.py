@@ -80,8 +80,8 @@ class Door:
     async def open(self, request: Request, person: Person, deed: Did) -> Response:
         """A new session, and the deed."""
         await threaded(_note, self.house, request, person, deed)
-        people, client = self.house.people, client_of(request.scope)
-        answer = await threaded(sign_in, request, people, person, client)
+        client = client_of(request.scope)
+        answer = await threaded(lambda: sign_in(request, self.house.people, person, client))
         mark = await threaded(browser_mark, self.key, person.login)
         set_cookie(request, answer, _KNOWN, mark, _KNOWN_SECONDS)
         return answer
@@ -105,7 +105,7 @@ def _with_password(door: Door, found: APIRouter) -> None:
         mine = await threaded(door.lanes, request, login)
         if wait := door.turnstile.enter(mine):
             return _too_often(house, request, login, wait)
-        person, kept = await threaded(house.people.at_the_door, login)
+        person, kept = await threaded(lambda: house.people.at_the_door(login))
         if not await door.hashing.matches(kept, password) or person is None or kept is None:
             logs.logger().info("wrong_password", client=client_of(request.scope))
             status = HTTPStatus.UNAUTHORIZED
@@ -113,36 +113,36 @@ def _with_password(door: Door, found: APIRouter) -> None:
         door.turnstile.give_back(mine)
         if passwords.is_outdated(kept):
             again = await door.hashing.hashed(password)
-            await threaded(house.people.rehash, person.person_id, again)
+            await threaded(lambda: house.people.rehash(person.person_id, again))
         return await door.open(request, person, Did.SIGNED_IN)
 
     @found.post("/logout")
     async def leave(request: Request) -> Response:
         """Sign out."""
         await fields_of(request)
-        return await threaded(sign_out, request, house.people)
+        return await threaded(lambda: sign_out(request, house.people))
 
 
 def _with_link(door: Door, found: APIRouter) -> None:
-    people = door.house.people
+    house = door.house  # its database may be away while the program starts
 
     @found.get("/welcome/{token}")
     def welcome(request: Request, token: str) -> Response:
         """Choose a password."""
-        return _welcome(request, people.invited(token))
+        return _welcome(request, house.people.invited(token))
 
     @found.post("/welcome/{token}")
     async def choose(request: Request, token: str) -> Response:
         """Take the password, and sign in with it."""
         fields = await fields_of(request, door=True)
         password = fields.get("password", "")
-        person = await threaded(people.invited, token)
+        person = await threaded(lambda: house.people.invited(token))
         if person is None:
             return _welcome(request, None)
         if why := passwords.why_not(password, person.login):
             return _welcome(request, person, why)
         kept = await door.hashing.hashed(password)
-        taken = await threaded(people.accept, token, kept)
+        taken = await threaded(lambda: house.people.accept(token, kept))
         if taken is None:
             return _welcome(request, None)
         return await door.open(request, taken, Did.ACCEPTED)
