@@ -15,6 +15,7 @@ from cyclopts import Parameter
 from trueup.cli import output
 from trueup.cli.selectors import Verbose, at_least_one, whole
 from trueup.domain.changes import Action, Change, Reason
+from trueup.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App
@@ -55,30 +56,36 @@ def demo(
     is empty.
 
     With --serve it stops before the end: a price is held, a row refused, a
-    product fails, records were changed by hand. It prints a link to the
-    pages on which all of that is found and put right. Ctrl-C ends it.
+    product fails, records were changed by hand, one was made twice. It
+    prints a link to the pages on which all of that is found and put right.
+    Ctrl-C ends it.
 
     For example:
       trueup demo
       trueup demo --serve
+      trueup demo --serve --port 8080
     """
     from trueup import logs
     from trueup.bootstrap import open_app
-    from trueup.cli.demo_pages import stay
+    from trueup.cli.demo_pages import reserve, stay
     from trueup.cli.demo_stage import fresh_folder, zoho
     from trueup.settings import load
 
+    if port is not None and not serve:
+        raise UsageError("--port goes with --serve", "`trueup demo --serve --port 8080`")
     logs.set_up(verbose=verbose)
     with ExitStack() as stack:
+        mine = load(use_file=False)
+        listening = stack.enter_context(reserve(mine.host, port)) if serve else None
         output.say("Starting Postgres and the Zoho emulator …", "dim")
-        folder = stack.enter_context(fresh_folder(load(use_file=False).data_dir / "demo"))
+        folder = stack.enter_context(fresh_folder(mine.data_dir / "demo"))
         there = stack.enter_context(zoho(time_scale))
         settings = load(use_file=False, environment=_environment(folder, there))
         app = stack.enter_context(open_app(settings))
         story = _Story(app, there, settings, verbose)
-        if serve:
+        if listening is not None:
             story.tell_half()
-            stay(settings, port)
+            stay(settings, listening)
             return 0
         agreed = story.tell()
     output.say()
@@ -151,25 +158,26 @@ class _Story:
         return after.empty
 
     def tell_half(self) -> None:
-        """Two nights, and a morning on which somebody is needed."""
+        """Two nights, and a morning on which somebody is needed; what is wrong, the pages tell."""
         from trueup.cli.demo_stage import (
             change_catalogue,
             change_zoho,
             load_sample,
+            make_twice,
             refuse_once,
             slip_again,
         )
-        from trueup.cli.report import show_report
 
         rows = load_sample(self._app)
         output.say(f"A catalogue of {rows} rows. The first night …", "dim")
         self._run()
         output.heading("═══ The next day ═══")
-        for event in (*change_catalogue(self._app), *change_zoho(self._app, self._there)):
+        by_hand = (*change_zoho(self._app, self._there), make_twice(self._there))
+        for event in (*change_catalogue(self._app), *by_hand):
             output.say(f"  • {event}")
         refuse_once(self._there)
         output.heading("═══ The second night ═══")
-        show_report(self._run())
+        output.say(f"  {_agreement(self._run())}")
         output.heading("═══ The next morning ═══")
         for event in slip_again(self._app, self._there):
             output.say(f"  • {event}")
@@ -234,12 +242,17 @@ class _Story:
         output.say(f"  Most requests in any minute, as Zoho saw it: {seen['total']} of {limit}.")
 
 
+def _agreement(report: Report) -> str:
+    verdicts = [result.verdicts.values() for result in report.results]
+    agree = sum(all(verdict.status.agrees for verdict in each) for each in verdicts)
+    return f"{agree} of {report.run.summary['totalCandidates']} products agree"
+
+
 def _was_deleted(change: Change) -> bool:
     """Whether a record had to be made again that was made in the first night."""
-    return change.reason is Reason.MISSING and change.sku != _NEW_PRODUCT
+    from trueup.cli.demo_stage import NEW
 
-
-_NEW_PRODUCT = "BIZ-FBR-099"
+    return change.reason is Reason.MISSING and change.sku != NEW
 
 
 def _what_waited(report: Report) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
@@ -11,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from trueup.cli import output
+from trueup.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from trueup.deployment import Deployment
@@ -21,22 +23,31 @@ LOGIN = "demo"
 _NAME = "Demo Admin"
 
 
-def stay(settings: Settings, port: int | None) -> None:
-    """Serve the pages with a worker beside them until Ctrl-C or SIGTERM.
+def reserve(host: str, port: int | None) -> socket.socket:
+    """A socket for the pages, before anything else is begun; without a port any free one will do.
 
-    Raises `UsageError` when the port is not to be had; without one any free port will do.
+    Raises `UsageError` when it is not to be had.
     """
+    from trueup.web.serving import listen
+
+    try:
+        return listen(host, port or 0)
+    except UsageError as error:
+        remedy = "choose another with --port, or leave it out: any free one will do"
+        raise UsageError(error.message, remedy) from None
+
+
+def stay(settings: Settings, listening: socket.socket) -> None:
+    """Serve the pages with a worker beside them until Ctrl-C or SIGTERM."""
     from trueup.deployment import open_deployment
     from trueup.web.app import make_app
-    from trueup.web.serving import Server, address_of, listen
+    from trueup.web.serving import Server, address_of
     from trueup.web.ui.entrance import add_entrance
     from trueup.worker.main import Worker, make_ready
 
-    with (
-        open_deployment(settings, {"default": settings}) as deployment,
-        listen(settings.host, port or 0) as listening,
-    ):
+    with open_deployment(settings, {"default": settings}) as deployment:
         make_ready(deployment.home)
+        _look_around(deployment)
         app = make_app(deployment, worker_here=True)
         password, token = _let_somebody_in(deployment), secrets.token_urlsafe(24)
         add_entrance(app, LOGIN, token)
@@ -47,6 +58,21 @@ def stay(settings: Settings, port: int | None) -> None:
             server.before_stop = _stopper(working.stop)
             server.run(sockets=[listening])
             working.wait()
+    output.say("All of it has ended.", "dim")
+
+
+def _look_around(deployment: Deployment) -> None:
+    """What differs and what is there twice is known before anybody opens a page."""
+    from trueup.domain.jobs import JobKind, JobRequest, Priority
+    from trueup.domain.runs import Trigger
+    from trueup.jobs.carrying import carry_out
+    from trueup.reconcile.applying import Brake
+
+    queue = deployment.queue
+    for kind in (JobKind.DRIFT, JobKind.DUPLICATES):
+        asked = queue.ask(JobRequest("default", kind, Trigger.DEMO, Priority.PERSON))
+        if asked and (job := queue.claim(asked.job_id, LOGIN)):
+            queue.finish(job, carry_out(deployment, job, Brake()))
 
 
 def _let_somebody_in(deployment: Deployment) -> str:
@@ -65,10 +91,12 @@ def _let_somebody_in(deployment: Deployment) -> str:
 
 def _announce(address: str, link: str, password: str) -> None:
     output.heading("═══ And now you ═══")
-    output.say("The pages are up. Find out what is wrong, why, and put it right:", "bold")
+    output.say(
+        "Open this in a browser; it signs you in. What is wrong, why, and what to do?", "bold"
+    )
     output.say(f"  {address}{link}", "bold")
-    output.say("The link works once; from then on, or from elsewhere:", "dim")
-    output.say(f"  {address} as {LOGIN}, password {password}", "dim")
+    output.say("The link works once. From another browser:", "dim")
+    output.say(f"  {address}  login {LOGIN}, password {password}", "dim")
     output.say("Ctrl-C ends everything.", "dim")
 
 
@@ -77,6 +105,7 @@ def _signals(server: Server) -> Iterator[None]:
     """Ctrl-C and SIGTERM ask the server to stop."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
+        output.say("Ending …", "dim")
         server.ask_to_stop()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

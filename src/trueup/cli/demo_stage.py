@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from trueup.bootstrap import App
 
 MARKER = ".trueup-demo"
+EDITOR = "Sales Desk"
+NEW = "BIZ-FBR-099"  # the product that is new on the second day
 _STOP_SECONDS = 5.0
 
 
@@ -41,7 +43,8 @@ class Zoho:
     def edit(self, service: str, resource: str, key: str, **fields: object) -> None:
         """A person changes a record in Zoho's own screens."""
         name = "code" if resource == "plans" else "id"
-        body = {"service": service, "resource": resource, name: key, "fields": fields}
+        where = {"service": service, "resource": resource, name: key}
+        body = where | {"fields": fields, "by": EDITOR}
         self.console("POST", "edit", body)
 
     def delete(self, service: str, resource: str, key: str) -> None:
@@ -166,6 +169,19 @@ def change_zoho(app: App, there: Zoho) -> list[str]:
         "somebody slips by two digits in the Billing plan BIZ-FBR-004: 18.99",
         "somebody deletes the CRM record of BIZ-FBR-005",
     ]
+
+
+def make_twice(there: Zoho) -> str:
+    """Somebody makes by hand, and twice, what the night would have made."""
+    for name in ("BizLight Connect Max", "BizLight Connect Max (copy)"):
+        record = {"Product_Code": NEW, "Product_Name": name, "Unit_Price": 2499}
+        body = {
+            "service": "crm",
+            "resource": "Products",
+            "fields": record | {"Product_Active": True},
+        }
+        there.console("POST", "add", body)
+    return f"somebody makes {NEW} in the CRM before the night does, twice"
 
 
 REFUSED = "BIZ-FBR-001"  # Billing refuses its new price, once

@@ -31,7 +31,10 @@ def listen(host: str, port: int) -> socket.socket:
         # asyncio sends at once only what it knows to be TCP; else each answer takes 40 ms longer.
         return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, made.detach())
     except (OSError, UnicodeError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) else ""
+        # Python adds the address to the system's words a second time.
+        reason = (
+            (error.strerror or "").partition(" (while ")[0] if isinstance(error, OSError) else ""
+        )
         raise UsageError(
             f"cannot listen on {host} port {port}: {reason or 'there is no such address'}",
             "choose another with --host and --port, or with TRUEUP_HOST and TRUEUP_PORT",
