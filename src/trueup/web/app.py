@@ -66,12 +66,22 @@ def make_app(deployment: Deployment, *, worker_here: bool = False) -> FastAPI:
 
     app.add_exception_handler(Refusal, refuse)
     app.add_exception_handler(HTTPException, refuse)
+    app.add_exception_handler(RequestValidationError, _refuse_address)
     clock = deployment.clock
     # The outermost of all: what is added later lies within it only if it is added above this line.
     app.add_middleware(
         Front, hiding=parts.hiding, now=clock.now, monotonic=clock.monotonic, page=last_page
     )
     return app
+
+
+async def _refuse_address(request: Request, error: Exception) -> Response:
+    """What should be a number in an address, and is none."""
+    if is_page(request):
+        return problem(request, HTTPException(HTTPStatus.NOT_FOUND))
+    if not isinstance(error, RequestValidationError):
+        raise error
+    return await request_validation_exception_handler(request, error)
 
 
 def _unrouted(error: Exception) -> Refusal:
