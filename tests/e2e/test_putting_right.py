@@ -61,7 +61,7 @@ def test_a_failing_product_is_synced_again_and_becomes_ok(visit: Visit, room: Sh
         page.get_by_role("button", name="Re-sync now").click()
         expect(trouble).to_have_count(0)
         expect(page.locator("dl.sides")).to_contain_text(
-            re.compile(r"CRM\s*ok.*Billing\s*ok", re.DOTALL)
+            re.compile(r"CRM\s*agrees.*Billing\s*agrees", re.DOTALL)
         )
     wait_for(room.quiet)
 

@@ -350,7 +350,7 @@ def test_what_a_look_found_is_shown(room: Room) -> None:
     room.deployment.queue.finish(claimed, JobOutcome(Ending.SUCCEEDED, report=report))
     page = room.get(here, Role.OPERATOR).text
     assert "Somebody&#39;s name" in page
-    assert "their edit" in page
+    assert "Somebody changed it in CRM" in page
     asked: dict[str, Any] = {"kind": "crm_product", "field": "Product_Name"}
     ignore = room.get(f"{here}/ignore", **asked).text
     assert "[mapping.crm_product]" in ignore

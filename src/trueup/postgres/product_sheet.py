@@ -14,7 +14,7 @@ from psycopg.sql import SQL
 
 from trueup.domain.changes import FieldDelta
 from trueup.domain.package import OutlineRow
-from trueup.domain.records import Binding, Kind, RecordKey
+from trueup.domain.records import Binding, Kind, RecordKey, TargetName
 from trueup.postgres.catalogue_source import OUTLINE, CatalogueSource
 from trueup.postgres.jsonfields import load, load_deltas
 from trueup.postgres.ledger_rows import to_binding
@@ -72,6 +72,11 @@ def tried(connection: Connection, owner: str) -> list[Tried]:
         Tried(RecordKey(Kind(kind), code), load_deltas(deltas), *rest)
         for kind, code, deltas, *rest in connection.execute(_SQL["seen"], {"owner": owner})
     ]
+
+
+def undecided(connection: Connection, owner: str) -> set[TargetName]:
+    """The targets at which a change of it waits for a decision."""
+    return {TargetName(name) for (name,) in connection.execute(_SQL["undecided"], {"owner": owner})}
 
 
 def last_look(home: Connection, workspace: str, sku: str) -> Looked | None:

@@ -7,7 +7,7 @@ That every mapped field exists at its target is taken for granted: a run knows, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -36,10 +36,12 @@ from trueup.postgres.product_sheet import (
     near_skus,
     remembered,
     tried,
+    undecided,
 )
 from trueup.settings.rules import price_changes
 from trueup.views import duplicates
 from trueup.views.product_fields import RecordSheet, lay_out, readings
+from trueup.views.product_sides import SideRow, side_by_side
 from trueup.views.products import Stand, dated_of, source_of, stand_of
 
 if TYPE_CHECKING:
@@ -56,11 +58,12 @@ _MOST_NEAR: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a product does not agree at a target, and what helps."""
+    """Why a product does not agree at a target, and what helps: `decision` says, a yes or a no."""
 
     target: TargetName
     stand: Stand
     remedy: str
+    decision: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class Sheet:
     records: Sequence[RecordSheet]
     history: Sequence[PastChange]
     looked_at: datetime | None
+    sides: Sequence[SideRow] = ()
 
     def at(self, target: TargetName) -> list[RecordSheet]:
         """Its records at one target."""
@@ -128,6 +132,7 @@ def gather(desk: Desk, offering_id: str, looked: Looked | None = None) -> Sheet 
     read = readings(tried(desk.connection, offering_id), looked)
     looked_at = None if looked is None else looked.at
     mapping = settings.mapping
+    records = lay_out(wanted, known, read, looked_at, {k: mapping.policies(k) for k in Kind})
     return Sheet(
         offering_id,
         sku,
@@ -135,11 +140,12 @@ def gather(desk: Desk, offering_id: str, looked: Looked | None = None) -> Sheet 
         _wish(draft),
         list_price(row, today) if isinstance(row, PackageRow) else None,
         {target: stand_of(states.get(target)) for target in TargetName},
-        _troubles(desk, states),
+        _troubles(desk, states, undecided(desk.connection, offering_id)),
         draft.findings,
-        lay_out(wanted, known, read, looked_at, {k: mapping.policies(k) for k in Kind}),
+        records,
         reports.history(desk.connection, sku, limit=MOST_CHANGES) if sku else [],
         looked_at,
+        side_by_side(records, mapping),
     )
 
 
@@ -229,19 +235,28 @@ def _wish(draft: ProductDraft) -> str:
             return "the row cannot be used as it is: nothing is written"
 
 
-def _troubles(desk: Desk, states: Mapping[TargetName, ProductState]) -> list[Trouble]:
-    found = []
-    for target, state in states.items():
-        if state.standing not in (Standing.OK, Standing.PENDING):
-            found.append(Trouble(target, stand_of(state), _remedy(desk, state)))
-    return found
+def _troubles(
+    desk: Desk, states: Mapping[TargetName, ProductState], waiting: Container[TargetName]
+) -> list[Trouble]:
+    return [
+        Trouble(
+            target,
+            stand_of(state),
+            _remedy(desk, state, decision=target in waiting),
+            target in waiting,
+        )
+        for target, state in states.items()
+        if state.standing not in (Standing.OK, Standing.PENDING)
+    ]
 
 
-def _remedy(desk: Desk, state: ProductState) -> str:
+def _remedy(desk: Desk, state: ProductState, *, decision: bool) -> str:
     """What a person can do about it."""
     match state.standing:
+        case Standing.HELD if decision:
+            return "say yes or no on the approvals page, or correct the row"
         case Standing.HELD:
-            return "decide on the approvals page, or correct the row"
+            return "no decision helps here: correct the row; the next run looks again"
         case Standing.SKIPPED:
             return "correct the row in the catalogue; the next run looks again"
     if state.quarantined:
@@ -252,4 +267,4 @@ def _remedy(desk: Desk, state: ProductState) -> str:
     if state.next_attempt_at is None:
         return "the next run tries again"
     when = desk.time.at(state.next_attempt_at)
-    return f"tried again from {when} on; `re-sync now` does not wait"
+    return f"tried again from {when} on; a re-sync does not wait"

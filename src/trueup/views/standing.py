@@ -10,8 +10,11 @@ from urllib.parse import urlencode
 from trueup.domain.errors import CredentialsError
 from trueup.domain.runs import Run, RunState
 from trueup.domain.states import Standing
+from trueup.views.tally import Tally
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from trueup.domain.guards import Rule
     from trueup.postgres.attention import HeldReason, Pause, Writer
     from trueup.postgres.reports import Overview
@@ -30,6 +33,8 @@ _HEADLINES = {
     "refused": ("is refused", "are refused"),
     "quarantined": ("is in quarantine", "are in quarantine"),
     "failing": ("keeps failing", "keep failing"),
+    "changed at Zoho": ("was changed at Zoho", "were changed at Zoho"),
+    "there twice": ("is there more than once", "are there more than once"),
 }
 
 
@@ -70,6 +75,7 @@ class Status:
     last_success: Run | None
     writer: Writer | None
     attention: tuple[Attention, ...]
+    counted_at: datetime
 
     @property
     def last_run(self) -> Run | None:
@@ -86,11 +92,13 @@ def gather(desk: Desk) -> Status:
     """Ask the ledger everything that `status` says."""
     from trueup.bootstrap import WORKSPACE
     from trueup.postgres import attention, reports
-    from trueup.postgres.catalogue_source import CatalogueSource
 
-    settings, connection = desk.app.settings, desk.connection
-    overview = reports.overview(connection, runs=1)
-    source = CatalogueSource(settings.catalogue_table, dict(settings.columns))
+    connection = desk.connection
+    runs = tuple(reports.last_runs(connection, 1))
+    tally = _tally(desk, runs)
+    overview = reports.Overview(
+        tally.standings, runs, tally.oldest_verification, *reports.persistent(connection)
+    )
     writer = attention.writer(connection, f"{WORKSPACE}/run")
     paused = attention.pauses(connection, WORKSPACE)
     held = attention.held_reasons(connection)
@@ -106,11 +114,31 @@ def gather(desk: Desk) -> Status:
     )
     return Status(
         overview,
-        attention.never_compared(connection, source),
+        tally.never_compared,
         reports.last_success(connection),
         writer,
         notes,
+        tally.at,
     )
+
+
+def _tally(desk: Desk, runs: tuple[Run, ...]) -> Tally:
+    """All products counted: now, or on pages some seconds ago while no run has changed since."""
+    if desk.last_tally is None:
+        return _count(desk)
+    moves = tuple((run.run_id, run.state, run.finished_at) for run in runs)
+    return desk.last_tally.good(moves, lambda: _count(desk))
+
+
+def _count(desk: Desk) -> Tally:
+    from trueup.postgres import attention, reports
+    from trueup.postgres.catalogue_source import CatalogueSource
+
+    settings = desk.app.settings
+    source = CatalogueSource(settings.catalogue_table, dict(settings.columns))
+    counts, oldest = reports.standings(desk.connection)
+    never = attention.never_compared(desk.connection, source)
+    return Tally(counts, oldest, never, desk.time.now)
 
 
 def _setting_notes(desk: Desk) -> Iterator[Attention]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from trueup.domain.records import Kind, TargetName
 from trueup.domain.states import Standing
 from trueup.domain.threeway import Moved
+
+if TYPE_CHECKING:
+    from trueup.views.products import Stand
 
 PLACES: Final = {TargetName.CRM: "CRM", TargetName.BILLING: "Billing"}
 RECORDS: Final = {
@@ -34,6 +37,13 @@ def place(target: str) -> str:
 def record(kind: str) -> str:
     """`Billing plan` for `billing_plan`."""
     return next((shown for known, shown in RECORDS.items() if known.value == kind), str(kind))
+
+
+def standing(one: Stand) -> str:
+    """How a product stands at a target: `agrees`, `in quarantine`, `not compared`."""
+    if one.standing is None:
+        return STANDINGS[Standing.PENDING]
+    return "in quarantine" if one.quarantined else STANDINGS[one.standing]
 
 
 def field(name: str) -> str:

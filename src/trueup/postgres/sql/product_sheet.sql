@@ -41,6 +41,11 @@ union all
    and status in ('rejected', 'failed', 'stale') and actor = ''
  order by kind, code, id desc)
 
+-- name: undecided
+select distinct target
+from trueup.held_change
+where owner = %(owner)s and state = 'open'
+
 -- name: last_look
 select job_id, finished_at, report::text
 from trueup.job

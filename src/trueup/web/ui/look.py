@@ -24,7 +24,7 @@ from trueup.web.ui.session import FORM_FIELD, form_token
 
 _HEADERS: Final = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
         " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "same-origin",
@@ -43,7 +43,7 @@ def _environment() -> Environment:
     )
     made.filters |= {"when": when, "ago": ago, "money": money, "count": count, "lasted": lasted}
     made.filters |= {"place": words.place, "record": words.record, "field": words.field}
-    made.filters |= {"said": said, "counted": counted}
+    made.filters |= {"standing": words.standing, "said": said, "counted": counted}
     made.globals |= {"asset": asset, "version": __version__, "form_field": FORM_FIELD}
     return made
 
@@ -117,7 +117,7 @@ def _begun(word: str) -> str:
     """The first word of a sentence; names of fields and of records are left as they are."""
     if (shown := words.place(word)) != word:
         return shown
-    return word[0].upper() + word[1:] if word.strip(",;:").isalpha() else word
+    return word[0].upper() + word[1:] if word.strip(",;:").replace("'", "").isalpha() else word
 
 
 def counted(number: int, one: str, more: str = "") -> str:

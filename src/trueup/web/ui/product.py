@@ -18,10 +18,11 @@ from trueup.domain.people import Role
 from trueup.domain.records import Kind, TargetName
 from trueup.domain.runs import Trigger
 from trueup.planner.adoption import Part
-from trueup.planner.explain import SIDES
 from trueup.postgres.product_sheet import Looked, last_look
 from trueup.views.desk import Desk
 from trueup.views.product import Sheet, candidates, gather, sku_of
+from trueup.views.product_sides import amounts
+from trueup.views.words import mover
 from trueup.web.parts import threaded
 from trueup.web.refusals import Refusal
 from trueup.web.ui.access import House, Seat
@@ -41,12 +42,6 @@ _DONE: Final = {
     "verify": "The verification is written down. It tells whether all sides say the same.",
     "release": "Released: the next run tries it again.",
     "adopt": "The adoption is written down. Once it is done, the record is this product's.",
-}
-_KINDS: Final = {
-    Kind.CRM_PRODUCT: "Product in CRM",
-    Kind.BILLING_PRODUCT: "Product in Billing",
-    Kind.BILLING_PLAN: "Plan",
-    Kind.BILLING_ITEM: "One-time item",
 }
 _ASKED: Final[Mapping[str, tuple[JobKind, bool, Did]]] = {
     # What the form says: the kind of job, whether it only looks, and the deed.
@@ -83,7 +78,6 @@ def router(house: House) -> APIRouter:
                 "kind": kind,
                 "field": name,
                 "line": line,
-                "kinds": _KINDS,
             }
             return seat.show("product_ignore.html", desk, **context)
 
@@ -123,7 +117,7 @@ def _adopting(house: House, found: APIRouter, path: str) -> None:
             if sheet is None:
                 return unknown(seat, desk, offering_id)
             offers, parts = candidates(desk, sheet.sku), list(Part)
-            shown = {"sheet": sheet, "offers": offers, "parts": parts, "kinds": _KINDS}
+            shown = {"sheet": sheet, "offers": offers, "parts": parts}
             return seat.show("product_adopt.html", desk, HTTPStatus.OK, **shown)
 
     @found.post(path)
@@ -154,8 +148,8 @@ def _shown(house: House, seat: Seat, desk: Desk, sheet: Sheet) -> dict[str, Any]
     return {
         "sheet": sheet,
         "targets": list(TargetName),
-        "kinds": _KINDS,
-        "sides": SIDES,
+        "mover": mover,
+        "amounts": amounts(desk.app.settings.mapping),
         "errands": errands(house, seat.workspace, desk, partial(_concerns, sheet.sku)),
         "words": _WORDS,
         "done": _DONE.get(seat.request.query_params.get("done", "")),

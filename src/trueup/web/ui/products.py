@@ -21,6 +21,7 @@ from trueup.postgres.product_lists import After, Order, Search, Why, families
 from trueup.views.desk import Desk
 from trueup.views.product import near, with_sku
 from trueup.views.products import csv_pieces, listing, source_of
+from trueup.views.words import STANDINGS
 from trueup.web.ui.access import House, Seat
 from trueup.web.ui.session import see_other
 
@@ -77,7 +78,9 @@ def router(house: House) -> APIRouter:
             if request.query_params.get("part") == "rows":
                 return seat.show("products_rows.html", desk, **context)
             context |= {"families": known.of(workspace, desk), "whys": _WHY}
-            return seat.show("products.html", desk, **context, standings=list(Standing))
+            return seat.show(
+                "products.html", desk, **context, standings=list(STANDINGS), words=STANDINGS
+            )
 
     @found.get("/w/{workspace}/products.csv")
     def export(request: Request, workspace: str) -> StreamingResponse:
