@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from support.agreement import writes
+from support.deeds import ACTED, BY_LOGIN, deeds, states
 from support.site import Site, open_site
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +59,8 @@ def test_adopt_and_resync(site: Site) -> None:
     assert "Unit_Price  450.00 -> 501.00" in said.stdout
     assert "→ `trueup resync FIB-0001`" in said.stdout
     assert writes(site.console.journal()[before:]) == []
+    assert deeds(site) == [("Thandi Nkosi", ACTED, "adopted", "FIB-0001", "the one with quotes")]
+    assert states(site) == ({"crm": None}, {"crm": kept})
     detail = "adopted by Thandi Nkosi: the one with quotes"
     assert history(site) == [("adopt", "Thandi Nkosi", detail, "{}", kept)]
     [(stored,)] = site.sql(
@@ -68,6 +71,7 @@ def test_adopt_and_resync(site: Site) -> None:
 
     other = next(r for r in site.console.records("crm") if r["id"] == copy)
     assert site.call("resync", "FIB-0001").code == 0
+    assert deeds(site)[1:] == [(*BY_LOGIN, "asked for a re-sync", "FIB-0001", "")]
     [ours] = [r for r in site.console.records("crm") if r["id"] == kept]
     assert ours["Unit_Price"] == 501
     assert other in site.console.records("crm")

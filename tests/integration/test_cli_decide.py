@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.agreement import a_catalogue_row, writes
+from support.deeds import ACTED, BY_LOGIN, deeds, states
 from support.program import Result, command, environment
 from support.site import Site, open_site
 
@@ -160,6 +161,10 @@ def test_an_approval_as_a_document(site: Site) -> None:
     assert {c["state"] for c in found["changes"]} == {"applied"}
     assert (found["run"]["trigger"], found["run"]["state"]) == ("approval", "succeeded")
     assert found["overtaken"] == []
+    assert deeds(site) == [("Ann", ACTED, "approved", "2 changes of FIB-0001", "")]
+    before, after = states(site)
+    [field] = [name for name in after if name.endswith(UNIT_PRICE)]
+    assert (before[field], after[field]) == ("501.00", "100.00")
 
 
 def test_approving_twice_is_harmless(site: Site) -> None:
@@ -169,6 +174,7 @@ def test_approving_twice_is_harmless(site: Site) -> None:
     before = len(writes(site.console.journal()))
     again = site.call("approve", run_id, "--yes")
     assert again.code == 0
+    assert deeds(site) == [(*BY_LOGIN, "approved", "4 changes of FIB-0001, FIB-0002", "")]
     assert f"Nothing that you mean waits for a decision in run {run_id}." in again.stdout
     assert "4 changes of 2 products: applied" in again.stdout
     assert len(writes(site.console.journal())) == before
@@ -183,6 +189,7 @@ def test_later_leaves_it_to_the_next_run(site: Site) -> None:
     assert done.code == 0, str(done)
     assert "4 changes of 2 products: approved; the next run makes it, counts until" in done.stdout
     assert {state for *_, state in held(site)} == {"approved"}
+    assert [said[:3] for said in deeds(site)] == [("Ann", ACTED, "approved")]
     assert "approved by Ann until" in site.call("held").stdout
     assert list_prices(site) == ["501.00", "502.00"]
     assert site.call("run").code == 0
@@ -219,6 +226,7 @@ def test_a_fingerprint_in_a_pipeline(site: Site) -> None:
     words = ("--by", "Ann Example", "--reason", "ticket 7", "--json")
     done = site.call("run", "--approve", mark, *words)
     assert (done.code, done.document["violations"]) == (0, [])
+    assert deeds(site)[-1][:3] == ("Ann Example", ACTED, "approved")
     told = site.call("history", "FIB-0002", "--json").document["changes"]
     assert ("Ann Example", "ticket 7") in {(c["actor"], c["detail"]) for c in told}
     site.assert_agreement()
@@ -233,6 +241,7 @@ def test_a_stale_fingerprint_says_what_it_is_now(site: Site) -> None:
     assert done.code == 3
     assert "the approval is stale" in done.document["error"]
     assert now in done.document["error"]
+    assert deeds(site) == []
     assert list_prices(site) == before
 
 
@@ -260,6 +269,8 @@ def test_a_rejection_counts_until_it_is_taken_back(site: Site) -> None:
     words = ("--sku", "FIB-0001", "--by", "Ben Example", "--reason", "a typing error", "--yes")
     done = site.call("reject", "last", *words)
     assert done.code == 0, str(done)
+    said = ("Ben Example", ACTED, "rejected", "2 changes of FIB-0001", "a typing error")
+    assert deeds(site) == [said]
     assert "2 changes of 1 product: rejected; nobody is asked again" in done.stdout
     assert site.call("approve", "last", "--yes").code == 0
     ran = site.call("run", "--json")

@@ -8,6 +8,7 @@ from pathlib import Path
 from support.crew import a_request
 from support.program import Result, run_cli
 from trueup.domain.jobs import Ending, JobOutcome, Priority
+from trueup.postgres.people import People
 from trueup.postgres.pool import open_pool
 from trueup.postgres.queue import PostgresQueue
 from trueup.postgres.workers import Roster
@@ -51,6 +52,9 @@ def test_jobs_are_shown_and_cancelled(database_url: str) -> None:
 
         said = call("cancel", str(waiting.job_id), "--by", "Ben Example")
         assert (said.code, said.stdout) == (0, f"job {waiting.job_id} will not begin\n")
+        [deed] = People(pool).deeds(9)
+        assert (deed.who, deed.action) == ("Ben Example", "cancelled a job")
+        assert (deed.subject, deed.workspace) == (f"job {waiting.job_id}", "default")
         again = call("cancel", str(waiting.job_id))
         assert (again.code, "`trueup jobs` shows" in again.stderr) == (2, True)
         assert call("cancel", "9" * 30).code == 2

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from support import postgres
+from support.deeds import BY_LOGIN, deeds
 from support.pages import Pages, open_pages, session
 from support.site import Site, open_site
 from trueup.domain.jobs import Ending
@@ -162,6 +163,7 @@ def test_the_browser_is_told_how_far_a_look_has_come_and_when_it_is_over(
 def test_a_duplicate_is_shown_and_the_right_one_adopted(site: Site, pages: Pages) -> None:
     """The copy becomes the product's record; the one before is left alone."""
     site.call("drift", "--repair")
+    assert deeds(site)[-1] == (*BY_LOGIN, "asked for a repair", "everything", "")
     assert "Nobody has searched for duplicates yet" in pages.text(DUPLICATES)
     ours = crm(site, "FIB-0002")
     kept = {n: ours[n] for n in ("Product_Name", "Product_Active")}
@@ -198,3 +200,27 @@ def test_a_duplicate_is_shown_and_the_right_one_adopted(site: Site, pages: Pages
     )
     assert "A binding has changed since the search" in pages.text(DUPLICATES)
     assert pages.get(offer, Role.OPERATOR).status_code == 404
+
+
+def test_what_a_command_finds_is_on_the_page(site: Site, pages: Pages) -> None:
+    """Unless it left something out."""
+    key = crm(site, "FIB-0001")["id"]
+    site.console.edit("crm", "products", key, Unit_Price=7, Product_Name="Fibre 3")
+    site.console.edit("billing", "plans", "FIB-0003", name="Theirs again")
+    assert site.call("drift", "--target", "crm").code == 1
+    assert "3 of 3 products differ" not in pages.text(DRIFT)
+    assert site.call("drift").code == 1
+    seen = pages.text(DRIFT)
+    assert "3 of 3 products differ" in seen
+    assert f"asked by {BY_LOGIN[0]}" in seen
+    assert site.call("duplicates", "--no-near").code == 1
+    assert f"asked by {BY_LOGIN[0]}" not in pages.text(DUPLICATES)
+    [group] = site.call("duplicates", "--json").document["groups"]
+    seen = pages.text(DUPLICATES)
+    assert f"asked by {BY_LOGIN[0]}" in seen
+    assert f"“{group['shared']}”" in seen
+    asked = [action for *_, action, _, _ in deeds(site)[-4:]]
+    assert asked == ["asked for a look for drift"] * 2 + ["asked for a search for duplicates"] * 2
+    assert site.call("drift", "--repair").code == 3  # what was adopted is far from its price
+    assert site.call("approve", "last", "--yes").code == 0
+    site.assert_nothing_left()

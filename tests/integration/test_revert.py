@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from support.agreement import a_catalogue_row
+from support.deeds import ACTED, deeds
 from support.program import program
 from support.site import Site, open_site
 
@@ -84,6 +85,7 @@ def test_a_run_is_taken_back_stays_so_and_comes_back(database_url: str) -> None:
         assert_left_alone(site)
         again = site.call("revert", run_id, "--yes")
         assert (again.code, "Nothing to take back" in again.stdout) == (0, True), str(again)
+        assert deeds(site) == [("Thandi", ACTED, "reverted", f"run {run_id}", "")]
 
         revert_id = done.document["run"]["run_id"]
         back = site.call("revert", revert_id, "--yes", "--json")

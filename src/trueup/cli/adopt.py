@@ -10,8 +10,10 @@ from cyclopts import Parameter
 
 from trueup.cli import output
 from trueup.cli.asking import By, Why, person
+from trueup.cli.done import write_down
 from trueup.cli.job import job_app
 from trueup.cli.selectors import Json, TargetWord, Verbose, known_skus
+from trueup.domain.deeds import Did
 from trueup.domain.errors import UsageError
 from trueup.domain.records import TargetName
 
@@ -67,6 +69,7 @@ def adopt(
         [known] = known_skus(app, [sku])
         wish = Wish(known, TargetName(target), wanted, decision, _part(kind))
         adopted = _bind(app, wish)
+        _write_down(app, by, adopted, wish)
         drawn = next_plan(app, wish)
     with suppress(BrokenPipeError):
         if json:
@@ -86,6 +89,13 @@ def _bind(app: App, wish: Wish) -> Adopted:
     from trueup.reconcile.adopting import adopt as bind
 
     return bind(app.workshop(), wish, app.past.sign)
+
+
+def _write_down(app: App, by: str | None, adopted: Adopted, wish: Wish) -> None:
+    if adopted.run is not None:
+        there, why = wish.target.value, wish.decision.note
+        was, now = {there: adopted.before or None}, {there: adopted.record.remote_id}
+        write_down(app, Did.ADOPTED, adopted.sku, by=by, reason=why, before=was, after=now)
 
 
 def _show(adopted: Adopted, wish: Wish, drawn: Drawn) -> None:

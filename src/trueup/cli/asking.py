@@ -26,16 +26,28 @@ Yes = Annotated[
 
 def person(by: str | None) -> str:
     """The name of who decides; raises `UsageError` when there is none."""
-    if by is not None:
-        name = by.strip()
-    else:
-        try:
-            name = getuser()
-        except (KeyError, OSError):  # a container without a name for its user
-            name = ""
+    name = _login() if by is None else by.strip()
     if not name:
         raise UsageError("a decision needs a person's name", "say it with --by NAME")
     return name
+
+
+def who_asks() -> str:
+    """Who is at the terminal, for lists of jobs and deeds, where nothing is decided."""
+    return _login() or "the command line"
+
+
+def through(by: str | None) -> str:
+    """How a deed came about: by a command, and of which login where that is not who decides."""
+    login = _login()
+    return "cli" if by is None or not login or by.strip() == login else f"cli, as {login}"
+
+
+def _login() -> str:
+    try:
+        return getuser()
+    except (KeyError, OSError):  # a container without a name for its user
+        return ""
 
 
 def approval(app: App, by: str | None, reason: str) -> Decision:

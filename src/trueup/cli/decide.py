@@ -9,17 +9,21 @@ from cyclopts import Parameter
 
 from trueup.cli import output
 from trueup.cli.asking import By, Why, Yes, approval, confirmed, person
+from trueup.cli.done import write_down
 from trueup.cli.held import held, show_groups
 from trueup.cli.monitor_runs import LAST, find_run
 from trueup.cli.reading import open_desk
 from trueup.cli.selectors import Json, Skus, Verbose, known_skus
+from trueup.domain.deeds import Did
 from trueup.domain.errors import UsageError
 from trueup.domain.guards import Rule
 from trueup.domain.waiting import HeldState, Waiting
 from trueup.planner.explain import counted
+from trueup.views.deeds import states_of, subject_of_changes
 from trueup.views.held import grouped, waiting_as_json
 
 if TYPE_CHECKING:
+    from trueup.bootstrap import App
     from trueup.ports import Decision
     from trueup.postgres.decisions import PostgresDecisions
     from trueup.reconcile.deciding import Choice, Decided
@@ -82,8 +86,9 @@ def approve(
             return _declined(json=json)
         if later:
             decided = let_pass(decisions, seen, decision, desk.time.now)
+            _write_down(desk.app, Did.APPROVED, by, decided, decision)
             return _tell(desk, HeldState.APPROVED, decision, decided, json=json)
-    return _approve_now(seen, decision, json=json, verbose=verbose)
+    return _approve_now(seen, decision, by, json=json, verbose=verbose)
 
 
 def reject(
@@ -122,10 +127,13 @@ def reject(
         if not confirmed(f"Reject {_count(seen)} as {decision.by}?", yes=yes):
             return _declined(json=json)
         decided = refuse(decisions, seen, decision)
+        _write_down(desk.app, Did.REJECTED, by, decided, decision)
         return _tell(desk, HeldState.REJECTED, decision, decided, json=json)
 
 
-def _approve_now(seen: Sequence[Waiting], decision: Decision, *, json: bool, verbose: bool) -> int:
+def _approve_now(
+    seen: Sequence[Waiting], decision: Decision, by: str | None, *, json: bool, verbose: bool
+) -> int:
     """Write the approval down, then carry out exactly what was approved."""
     from trueup.cli.job import braked, job_app
     from trueup.postgres.decisions import PostgresDecisions
@@ -134,11 +142,19 @@ def _approve_now(seen: Sequence[Waiting], decision: Decision, *, json: bool, ver
     with job_app(json=json, verbose=verbose) as app:
         decisions = PostgresDecisions(app.pool)
         decided = deciding.approve(decisions, seen, decision, app.clock.now())
+        _write_down(app, Did.APPROVED, by, decided, decision)
         if decided.changes:
             with braked(app) as brake:
                 decided = deciding.carry_out(app.workshop(), decisions, decided, brake)
     with open_desk() as desk:
         return _tell(desk, HeldState.APPROVED, decision, decided, json=json)
+
+
+def _write_down(app: App, did: Did, by: str | None, decided: Decided, decision: Decision) -> None:
+    """The deed, of what was decided by this and not by somebody a moment before."""
+    if decided.changes:
+        subject, states = subject_of_changes(decided.changes), states_of(decided.changes)
+        write_down(app, did, subject, by=by, reason=decision.note, **states)
 
 
 def _run_of(desk: Desk, decisions: PostgresDecisions, run_id: str) -> str:

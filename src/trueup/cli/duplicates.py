@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from trueup.cli import output
+from trueup.cli.asking import who_asks
+from trueup.cli.done import write_down
 from trueup.cli.reading import Limit
 from trueup.cli.selectors import Json, Targets, Verbose, targets_of
-from trueup.domain.records import KINDS_OF, Kind, RemoteRecord
+from trueup.domain.deeds import Did
+from trueup.domain.records import TargetName
+from trueup.views.deeds import subject_of
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App
-    from trueup.planner.duplicates import Found, Group, Member, Memory
-    from trueup.ports import Target
+    from trueup.jobs.searching import Search
+    from trueup.planner.duplicates import Group, Member
     from trueup.views.times import BusinessTime
 
 Near = Annotated[
     bool, Parameter(name="--near", negative="--no-near", help="Also compare names, nearly.")
 ]
 _SHOWN = 12  # records of a group written out on a terminal; a pipe and --json get all
-_STEP = 200  # records between two words to the watcher: a page
 
 
 def duplicates(
@@ -43,7 +45,8 @@ def duplicates(
     ids that several products share in the table of older screens. A group
     of the first two kinds comes with a proposal; a name alone proves
     nothing, so there it only says: look at these. What is settled, because
-    the copies are inactive already, is counted and not shown.
+    the copies are inactive already, is counted and not shown. The page of
+    duplicates shows it, too, unless --target or --no-near left some out.
 
     Ends with 0 when nothing is found, with 1 when something is, or when a
     target could not be read.
@@ -53,71 +56,29 @@ def duplicates(
       trueup duplicates --target crm --no-near
       trueup duplicates --json | jq -r '.groups[].commands[]'
     """
+    from trueup.jobs.searching import search_as_json
+
     with _app(json=json, verbose=verbose) as app:
-        search = _search(app, target, near=near)
+        search = _searched(app, target, near=near)
         time = _business_time(app)
     if json:
-        output.print_json(_document(search, limit, time))
+        output.print_json(search_as_json(search, limit, time.zone))
     else:
         _show(search, limit, time)
     return 1 if search.groups else 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Search:
-    """What was found in every kind that was read."""
+def _searched(app: App, target: Targets, *, near: bool) -> Search:
+    """What is found; kept for the page where nothing was left out."""
+    from trueup.jobs.looking import keep_duplicates
+    from trueup.jobs.searching import search
 
-    kinds: Mapping[Kind, Found]
-
-    @property
-    def groups(self) -> list[Group]:
-        """All groups, the strongest reason first."""
-        from trueup.planner.duplicates import Why
-
-        order = list(Why)
-        found = [group for kind in self.kinds.values() for group in kind.groups]
-        return sorted(found, key=lambda group: order.index(group.why))
-
-    @property
-    def settled(self) -> int:
-        return sum(found.settled for found in self.kinds.values())
-
-    @property
-    def read(self) -> int:
-        return sum(found.read for found in self.kinds.values())
-
-
-def _search(app: App, target: Targets, *, near: bool) -> _Search:
-    """Read one kind after the other, so that only one has to be kept in memory."""
-    from trueup.planner.duplicates import find_duplicates
-
-    memory = _memory(app)
-    found: dict[Kind, Found] = {}
-    for name in targets_of(target):
-        for kind in KINDS_OF[name]:
-            app.watcher.phase(f"reading {kind.value}")
-            records = _watched(app, app.targets[name], kind)
-            found[kind] = find_duplicates(kind, records, memory, near=near)
-    return _Search(found)
-
-
-def _memory(app: App) -> Memory:
-    from trueup.planner.duplicates import remember
-    from trueup.planner.reading import clean_sku
-    from trueup.postgres.bound_ids import bound_ids, shared_stored_ids
-
-    skus = {row.id: sku for row in app.catalogue.outline() if (sku := clean_sku(row.sku))}
-    with app.pool.connection() as connection:
-        return remember(bound_ids(connection), shared_stored_ids(connection), skus)
-
-
-def _watched(app: App, target: Target, kind: Kind) -> Iterator[RemoteRecord]:
-    count = 0
-    for count, record in enumerate(target.records(kind), start=1):
-        if count % _STEP == 0:
-            app.watcher.read(kind, count)
-        yield record
-    app.watcher.read(kind, count)
+    began, targets = app.clock.now(), targets_of(target)
+    found = search(app, targets, app.watcher, near=near)
+    if near and set(targets) == set(TargetName):
+        keep_duplicates(app, found, began, who_asks())
+    write_down(app, Did.ASKED_FOR_DUPLICATES, subject_of(()))
+    return found
 
 
 @contextmanager
@@ -145,7 +106,7 @@ def _business_time(app: App) -> BusinessTime:
 # --- for people ----------------------------------------------------------------------------
 
 
-def _show(search: _Search, limit: int, time: BusinessTime) -> None:
+def _show(search: Search, limit: int, time: BusinessTime) -> None:
     groups = search.groups
     for group in groups[:limit]:
         _show_group(group, time)
@@ -160,27 +121,22 @@ def _show(search: _Search, limit: int, time: BusinessTime) -> None:
         output.say(f"{search.settled:,} more {word} settled: the copies are inactive.", "dim")
 
 
-def _verdict(search: _Search, groups: Sequence[Group]) -> str:
+def _verdict(search: Search, groups: Sequence[Group]) -> str:
+    from trueup.views.duplicates import REASONS
+
     among = f"among {search.read:,} records."
     if not groups:
         return f"No duplicates, {among}"
-    counts = Counter(_WORDS[group.why.value] for group in groups)
+    counts = Counter(REASONS[group.why] for group in groups)
     by = ", ".join(f"{count:,} by {word}" for word, count in counts.items())
     return f"{len(groups):,} {'group' if len(groups) == 1 else 'groups'}: {by}, {among}"
 
 
-_WORDS = {
-    "own_id": "our own id",
-    "code": "code",
-    "stored_id": "stored id",
-    "name": "near name",
-}
-
-
 def _show_group(group: Group, time: BusinessTime) -> None:
     from trueup.planner.duplicate_advice import advise
+    from trueup.views.duplicates import REASONS
 
-    word = _WORDS[group.why.value]
+    word = REASONS[group.why]
     output.heading(f"{group.kind.value}, {word} {group.shared!r} ({group.certainty.value})")
     shown = group.members[:_SHOWN] if output.on_terminal() else group.members
     output.table(
@@ -208,58 +164,3 @@ def _row(member: Member, time: BusinessTime) -> Sequence[object]:
         bound,
         modified,
     )
-
-
-# --- for programs --------------------------------------------------------------------------
-
-
-def _document(search: _Search, limit: int, time: BusinessTime) -> dict[str, Any]:
-    counts = Counter(group.why.value for group in search.groups)
-    return {
-        "groups": [_group_as_json(group, time) for group in search.groups[:limit]],
-        "found": {why: counts[why] for why in _WORDS},
-        "settled": search.settled,
-        "read": {kind.value: found.read for kind, found in search.kinds.items()},
-    }
-
-
-def _group_as_json(group: Group, time: BusinessTime) -> dict[str, Any]:
-    from trueup.domain.plan import value_as_json
-    from trueup.planner.duplicate_advice import advise
-
-    advice = advise(group)
-    return {
-        "kind": group.kind.value,
-        "why": group.why.value,
-        "certainty": group.certainty.value,
-        "shared": group.shared,
-        "records": [_member_as_json(member, time) for member in group.members],
-        "differs": {
-            name: [value_as_json(value) for value in values]
-            for name, values in group.differs.items()
-        },
-        "products": [
-            {"offering_id": use.owner, "sku": use.sku or None, "slot": use.slot.value}
-            for use in group.users
-        ],
-        "proposal": advice.text,
-        "keep": advice.keep,
-        "commands": list(advice.commands),
-    }
-
-
-def _member_as_json(member: Member, time: BusinessTime) -> dict[str, Any]:
-    from trueup.domain.plan import value_as_json
-
-    record, binding = member.record, member.binding
-    return {
-        "remote_id": record.remote_id,
-        "name": record.name or None,
-        "code": record.code or None,
-        "own_id": record.own_id or None,
-        "sku": member.sku or None,
-        "price": value_as_json(member.price),
-        "active": member.active,
-        "modified_at": time.iso(member.modified_at),
-        "bound_to": binding.key.code if binding else None,
-    }

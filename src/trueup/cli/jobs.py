@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -10,12 +11,14 @@ from zoneinfo import ZoneInfo
 from cyclopts import Parameter
 
 from trueup.cli import output
-from trueup.cli.asking import By, person
+from trueup.cli.asking import By, person, through
 from trueup.cli.deployed import open_deployed
 from trueup.cli.reading import Limit
 from trueup.cli.selectors import Json
+from trueup.domain.deeds import Did
 from trueup.domain.errors import TrueupError, UsageError
 from trueup.domain.jobs import JobState
+from trueup.domain.people import Deed
 from trueup.views.documents import job_as_json, worker_as_json
 from trueup.views.times import BusinessTime
 
@@ -78,11 +81,18 @@ def cancel(
       trueup cancel 1207
       trueup cancel cli-20260302T081500Z-1f3a --by "Ann Example"
     """
+    from trueup.postgres.people import People
+
     name = person(by)
     with open_deployed() as deployment:
         job = _cancelled_job(deployment, job_or_run.strip(), name)
         if job is None:
-            _cancel_run(deployment, job_or_run.strip(), name)
+            where, subject = _cancel_run(deployment, job_or_run.strip(), name), job_or_run.strip()
+            deed = Deed(deployment.clock.now(), name, Did.CANCELLED_RUN, subject, where)
+        else:
+            where, subject = job.request.workspace, f"job {job.job_id}"
+            deed = Deed(deployment.clock.now(), name, Did.CANCELLED_JOB, subject, where)
+        People(deployment.home.pool).note(replace(deed, via=through(by)))
     waited = job is not None and job.state is JobState.DONE
     if json:
         document = {"job_id": job.job_id if job else None, "ended": waited, "cancelled_by": name}
@@ -103,8 +113,8 @@ def _cancelled_job(deployment: Deployment, text: str, by: str) -> Job | None:
     return deployment.queue.cancel(made.job_id, by) if made else None
 
 
-def _cancel_run(deployment: Deployment, run_id: str, by: str) -> None:
-    """Tell a run that no worker makes; its workspace is looked for."""
+def _cancel_run(deployment: Deployment, run_id: str, by: str) -> str:
+    """Tell a run that no worker makes; its workspace is looked for, and returned."""
     from trueup.postgres.cancelling import cancel_run
 
     unseen = []
@@ -112,7 +122,7 @@ def _cancel_run(deployment: Deployment, run_id: str, by: str) -> None:
         try:
             with deployment.open(settings) as app:
                 if cancel_run(app.pool, run_id, by):
-                    return
+                    return workspace
         except TrueupError as error:
             unseen.append(f"; workspace {workspace} could not be asked: {error.message}")
     raise UsageError(

@@ -32,7 +32,7 @@ _SET_UP = Group("Setting up", sort_key=3)
 _COMMANDS = (
     ("run", "run:run", _JOB, "Plan and apply: bring both targets into agreement."),
     ("plan", "run:plan", _JOB, "Show what a run would change, and why. Writes nothing."),
-    ("drift", "run:drift", _JOB, "Compare everything, whatever was verified when."),
+    ("drift", "drift:drift", _JOB, "Compare everything, whatever was verified when."),
     ("backfill", "run:backfill", _JOB, "The job over the whole catalogue, without a limit."),
     ("resync", "run:resync", _JOB, "Lift back-off from products and reconcile them now."),
     ("adopt", "adopt:adopt", _JOB, "Say which remote record is a product's."),

@@ -11,9 +11,12 @@ from cyclopts import Parameter
 
 from trueup.cli import output
 from trueup.cli.asking import By, Why, Yes, confirmed, person
+from trueup.cli.done import write_down
 from trueup.cli.job import braked, job_app
 from trueup.cli.selectors import Json, Skus, Targets, Verbose, targets_of
+from trueup.domain.deeds import Did
 from trueup.domain.errors import UsageError
+from trueup.domain.runs import RunState
 
 if TYPE_CHECKING:
     from trueup.bootstrap import App
@@ -59,13 +62,13 @@ def revert(
     with job_app(json=json, verbose=verbose) as app:
         order = _order(app, run_id, name, reason, target, sku)
         if yes and out is None:
-            return _conclude(_carry_out(app, order), json=json)
+            return _conclude(_carry_out(app, order, by), json=json)
         way = _look(app, order)
     if out is not None:
         from trueup.cli.saved_revert import save_revert
 
         save_revert(way, order, out)
-    code = _shown(way, order, asking=out is None, json=json, verbose=verbose)
+    code = _shown(way, order, by, asking=out is None, json=json, verbose=verbose)
     if out is not None and not json:
         output.say(f"saved to {out}; apply exactly this with `trueup run --plan {out}`")
     return code
@@ -74,10 +77,12 @@ def revert(
 def apply_revert(order: RevertOrder, *, json: bool, verbose: bool) -> int:
     """Apply exactly the revert that a saved plan holds; what moved since is stale."""
     with job_app(json=json, verbose=verbose) as app:
-        return _conclude(_carry_out(app, order), json=json)
+        return _conclude(_carry_out(app, order, order.decision.by), json=json)
 
 
-def _shown(way: WayBack, order: RevertOrder, *, asking: bool, json: bool, verbose: bool) -> int:
+def _shown(
+    way: WayBack, order: RevertOrder, by: str | None, *, asking: bool, json: bool, verbose: bool
+) -> int:
     """Show the way back, ask where somebody can answer, and do it after a yes."""
     from trueup.cli.revert_view import show_way_back
     from trueup.domain.plan import change_as_json
@@ -95,7 +100,7 @@ def _shown(way: WayBack, order: RevertOrder, *, asking: bool, json: bool, verbos
         return _DECLINED
     exactly = [change_as_json(change) for change in way.plan.changes]
     with job_app(json=json, verbose=verbose) as app:
-        done = _carry_out(app, replace(order, approved=exactly))
+        done = _carry_out(app, replace(order, approved=exactly), by)
     return _conclude(done, json=False, plan=False)
 
 
@@ -148,8 +153,13 @@ def _look(app: App, order: RevertOrder) -> WayBack:
     return look(app, order)
 
 
-def _carry_out(app: App, order: RevertOrder) -> RevertReport:
+def _carry_out(app: App, order: RevertOrder, by: str | None) -> RevertReport:
     from trueup.jobs.reverting import carry_out
 
     with braked(app) as brake:
-        return carry_out(app, order, brake)
+        done = carry_out(app, order, brake)
+    run = done.report.run
+    if not done.idle and run.state is not RunState.ALREADY_RUNNING:
+        subject, after = f"run {order.run_id}", {"run": run.run_id, "ended": run.state.value}
+        write_down(app, Did.REVERTED, subject, by=by, reason=order.decision.note, after=after)
+    return done

@@ -1,4 +1,4 @@
-"""The job: plan, run, drift, backfill, resync."""
+"""The job: plan, run, backfill, resync."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from trueup.cli import output
 from trueup.cli.asking import By, Why
+from trueup.cli.done import write_down
 from trueup.cli.job import carry_out, conclude, due_or_named, job_app
 from trueup.cli.selectors import (
     Json,
@@ -23,10 +24,12 @@ from trueup.cli.selectors import (
     targets_of,
 )
 from trueup.cli.told import told
+from trueup.domain.deeds import Did
 from trueup.domain.errors import UsageError
 from trueup.domain.jobs import Terms
 from trueup.domain.runs import RunState, Trigger
 from trueup.planner.due import Look
+from trueup.views.deeds import subject_of
 
 _BACKFILL_BATCH = 100
 
@@ -159,41 +162,15 @@ def run(
             decision = approval(app, by, reason)
             order = replace(order, approval=Approval(approve.strip(), decision))
         report = note(carry_out(app, order))
+        after = {"run": report.run.run_id}
+        stale = report.run.state is RunState.HELD and report.run.error is not None
+        if approve is not None and report.error is None and not stale:
+            write_down(
+                app, Did.APPROVED, f"what has the mark {approve}", by=by, reason=reason, after=after
+            )
+        elif approve is None and person:
+            write_down(app, Did.ASKED_FOR_RUN, subject_of(scope.skus), after=after)
     return conclude(report, json=json)
-
-
-def drift(
-    *,
-    target: Targets = None,
-    sku: Skus = None,
-    repair: Annotated[
-        bool, Parameter(name="--repair", negative="", help="Correct what differs.")
-    ] = False,
-    json: Json = False,
-    verbose: Verbose = False,
-) -> int:
-    """Compare the whole catalogue with both targets, whatever was verified when.
-
-    Writes nothing without --repair. Exit code 1 when something differs.
-
-    For example:
-      trueup drift
-      trueup drift --target billing --repair
-    """
-    with job_app(json=json, verbose=verbose) as app:
-        from trueup.cli.planning import draw
-        from trueup.reconcile.orders import Order
-        from trueup.reconcile.scope import Scope
-
-        scope = Scope(targets_of(target), known_skus(app, sku), look=Look.EVERYTHING)
-        order = Order(scope, Trigger.REPAIR, bounded=False)
-        result = carry_out(app, order) if repair else draw(app, scope)
-    code = conclude(result, json=json)
-    if repair or code or result.plan.empty:
-        return code
-    if not json and result.plan.free:
-        output.say("→ `trueup drift --repair` corrects what no guard holds", "cyan")
-    return 1
 
 
 def backfill(
@@ -233,6 +210,8 @@ def backfill(
         scope = Scope(targets_of(words), look=Look.ALL, standing=standing, limit=limit)
         order = Order(scope, Trigger.BACKFILL, bounded=False)
         result = draw(app, scope) if dry_run else note(carry_out(app, order))
+        if not dry_run:
+            write_down(app, Did.ASKED_FOR_RUN, f"everything at {where}")
     return conclude(result, json=json)
 
 
@@ -268,6 +247,8 @@ def resync(
         if not queue:
             scope = Scope(targets, asked, look=Look.EVERYTHING)
             report = carry_out(app, Order(scope, Trigger.RESYNC, bounded=False))
+        did = Did.RELEASED if queue else Did.ASKED_FOR_RESYNC
+        write_down(app, did, subject_of(asked), after={"targets": [t.value for t in targets]})
         workspace = app.settings.workspace
     if report is not None and report.run.state is RunState.ALREADY_RUNNING:
         from trueup.cli.yielding import conclude_job, resync_through_a_worker

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from trueup.cli import output
-from trueup.cli.asking import By, person
+from trueup.cli.asking import By, person, through
 from trueup.cli.deployed import open_deployed
 from trueup.cli.selectors import Json
 from trueup.domain.deeds import Did
@@ -62,7 +62,7 @@ def add(
                 "take another name, or `trueup token revoke` that one first",
             )
         token, text = made
-        _note(deployment, who, Did.LET_PROGRAM_IN, token)
+        _note(deployment, (who, through(by)), Did.LET_PROGRAM_IN, token)
         now = deployment.clock.now()
     if json:
         output.print_json({**_as_json(token, now), "token": text})
@@ -123,7 +123,7 @@ def revoke(
         ended = known.revoke(_meant(known.everything(), token.strip(), now))
         if ended is None:
             raise UsageError(f"the token {token!r} is revoked already", "`trueup token list`")
-        _note(deployment, who, Did.SHUT_PROGRAM_OUT, ended)
+        _note(deployment, (who, through(by)), Did.SHUT_PROGRAM_OUT, ended)
     if json:
         output.print_json(_as_json(ended, now))
         return
@@ -158,11 +158,13 @@ def _tokens(deployment: Deployment) -> ApiTokens:
     return ApiTokens(deployment.home.pool)
 
 
-def _note(deployment: Deployment, who: str, action: Did, token: ApiToken) -> None:
+def _note(deployment: Deployment, by: tuple[str, str], did: Did, token: ApiToken) -> None:
     from trueup.postgres.people import People
 
-    after = {"role": token.role, "until": token.expires_at}
-    deed = Deed(deployment.clock.now(), who, action, token.name, after=after, via="cli")
+    (who, via), then = by, {"role": token.role, "until": token.expires_at}
+    before, after = ({}, then) if did is Did.LET_PROGRAM_IN else (then, {})
+    now = deployment.clock.now()
+    deed = Deed(now, who, did, token.name, before=before, after=after, via=via)
     People(deployment.home.pool).note(deed)
 
 

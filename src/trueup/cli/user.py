@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from trueup.cli import output
+from trueup.cli.asking import who_asks
 from trueup.cli.deployed import open_deployed
 from trueup.cli.selectors import Json
 from trueup.domain.deeds import Did
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from trueup.postgres.people import People
 
 app = App(name="user")
-_BY = "the command line"
 
 Login = Annotated[str, Parameter(help="What they sign in with.")]
 Address = Annotated[str, Parameter(name="--address", help="Where the pages are, for the link.")]
@@ -185,7 +185,7 @@ def _note(
     after: Mapping[str, str] | None = None,
 ) -> None:
     now, became = deployment.clock.now(), after or {"role": person.role}
-    deed = Deed(now, _BY, action, person.login, before=before or {}, after=became, via="cli")
+    deed = Deed(now, who_asks(), action, person.login, before=before or {}, after=became, via="cli")
     people.note(deed)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trueup.cli import output
-from trueup.cli.asking import person
+from trueup.cli.asking import who_asks
 from trueup.cli.deployed import open_deployed
-from trueup.domain.errors import UsageError
 from trueup.domain.jobs import JobKind, JobRequest, JobState, Priority, Terms
 from trueup.domain.runs import Trigger
 
@@ -35,18 +34,10 @@ def resync_through_a_worker(workspace: str, terms: Terms) -> Job | None:
                 Trigger.RESYNC,
                 Priority.PERSON,
                 terms,
-                asked_by=_name(),
+                asked_by=who_asks(),
             )
         )
         return None if asked is None else _awaited(deployment, busy[0], asked)
-
-
-def _name() -> str:
-    """Who asks, for the list of jobs; a container may have no name for its user."""
-    try:
-        return person(None)
-    except UsageError:
-        return ""
 
 
 def _awaited(deployment: Deployment, busy: Job, asked: Job) -> Job:

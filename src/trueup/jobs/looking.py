@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from trueup.domain.changes import Action, Change, Reason
-from trueup.domain.errors import TrueupError
+from trueup.domain.errors import TargetStoppedError, TrueupError
 from trueup.domain.jobs import Ending, Job, JobKind, JobOutcome
 from trueup.domain.looks import Look
 from trueup.domain.plan import Plan, count_actions, value_as_json
 from trueup.domain.records import TargetName
 from trueup.domain.threeway import Moved
-from trueup.jobs.searching import search, search_as_json
+from trueup.jobs.searching import Search, search, search_as_json
 from trueup.jobs.verifying import worst
 from trueup.planner.due import Look as Widely
 from trueup.planner.explain import counted
@@ -27,6 +27,8 @@ from trueup.reconcile.survey import survey
 from trueup.reconcile.telling import EVERY, Teller
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from trueup.bootstrap import App
     from trueup.reconcile.applying import Brake
     from trueup.reconcile.observing import WhyStop
@@ -47,10 +49,8 @@ def look_for_drift(app: App, job: Job, brake: Brake) -> JobOutcome:
     if seen.stopped and (reason := why_stop()) is not None:
         raise TrueupError(f"{reason} while reading")
     plan = seen.plan(batch_size=shop.limits.batch_size, rate=shop.limits.rate)
-    unread = {target.value: error.message for target, error in seen.stopped.items()}
-    document = drift_as_json(plan, unread)
-    look = Look(JobKind.DRIFT, began, app.clock.now(), plan.looked, document["products"])
-    _keep(app, replace(look, asked_by=job.request.asked_by, document=document))
+    document = keep_drift(app, plan, seen.stopped, began, job.request.asked_by).document
+    unread = document["unread"]
     said = [
         f"{counted(document['products'], 'product')} of {plan.looked:,} differ.",
         *(f"{target} could not be read: {why}." for target, why in unread.items()),
@@ -66,6 +66,27 @@ def look_for_drift(app: App, job: Job, brake: Brake) -> JobOutcome:
     )
 
 
+def keep_drift(
+    app: App,
+    plan: Plan,
+    stopped: Mapping[TargetName, TargetStoppedError],
+    began: datetime,
+    asked_by: str,
+) -> Look:
+    """Keep a plan of everything for the page of drift, and with it which targets were not read."""
+    unread = {target.value: error.message for target, error in stopped.items()}
+    document = drift_as_json(plan, unread)
+    found = Look(JobKind.DRIFT, began, app.clock.now(), plan.looked, document["products"])
+    return _kept(app, replace(found, asked_by=asked_by, document=document))
+
+
+def keep_duplicates(app: App, found: Search, began: datetime, asked_by: str) -> Look:
+    """Keep a search of everything for the page of duplicates."""
+    document = search_as_json(found, MOST_LISTED, ZoneInfo(app.settings.timezone))
+    look = Look(JobKind.DUPLICATES, began, app.clock.now(), found.read, len(found.groups))
+    return _kept(app, replace(look, asked_by=asked_by, document=document))
+
+
 def look_for_duplicates(app: App, job: Job, brake: Brake) -> JobOutcome:
     """Find records that are one thing twice, as `trueup duplicates` does.
 
@@ -75,9 +96,7 @@ def look_for_duplicates(app: App, job: Job, brake: Brake) -> JobOutcome:
     with _telling(app, job) as watcher:
         found = search(app, tuple(TargetName), watcher, why_stop=_why_stop(app, brake))
     groups = found.groups
-    document = search_as_json(found, MOST_LISTED, ZoneInfo(app.settings.timezone))
-    look = Look(JobKind.DUPLICATES, began, app.clock.now(), found.read, len(groups))
-    _keep(app, replace(look, asked_by=job.request.asked_by, document=document))
+    keep_duplicates(app, found, began, job.request.asked_by)
     return JobOutcome(
         Ending.DIFFERS if groups else Ending.SUCCEEDED,
         message=f"{counted(len(groups), 'group')} among {found.read:,} records.",
@@ -165,6 +184,7 @@ def _why_stop(app: App, brake: Brake) -> WhyStop:
     return lambda: brake.why_stop(app.clock, ends_at)
 
 
-def _keep(app: App, look: Look) -> None:
+def _kept(app: App, look: Look) -> Look:
     with app.pool.connection() as connection:
         looks.keep(connection, look)
+    return look

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from trueup.domain.errors import TargetStoppedError
 from trueup.domain.plan import Plan
+from trueup.domain.records import TargetName
 from trueup.planner.order import choose
 from trueup.reconcile.scope import Scope, Workshop
 from trueup.reconcile.survey import survey
@@ -17,12 +19,12 @@ class Drawn:
     """A plan, and why it lacks a target, if it does."""
 
     plan: Plan
-    stopped: tuple[TargetStoppedError, ...] = ()
+    stopped: Mapping[TargetName, TargetStoppedError] = field(default_factory=dict)
 
     @property
     def trouble(self) -> TargetStoppedError | None:
         """What stopped a target; of two, the one that a person must mend."""
-        return max(self.stopped, key=lambda error: error.exit_code, default=None)
+        return max(self.stopped.values(), key=lambda error: error.exit_code, default=None)
 
 
 def draw(
@@ -42,7 +44,7 @@ def draw(
             if draft.offering_id not in kept:
                 draft.changes = []
     plan = seen.plan(batch_size=shop.limits.batch_size, rate=shop.limits.rate)
-    return Drawn(plan, tuple(seen.stopped.values()))
+    return Drawn(plan, seen.stopped)
 
 
 def drawn_as_json(drawn: Drawn) -> dict[str, Any]:
