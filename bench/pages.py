@@ -115,7 +115,7 @@ def pages(at: Places) -> list[Page]:
         Page("… of one guard", f"{_W}/approvals/by/price_fall/billing"),
         Page("… its last page", f"{_W}/approvals/by/price_fall/billing?page=90"),
         Page(
-            "… deciding on all of it", f"{_W}/approvals/decide?verb=approve&all=price_fall.billing"
+            "… deciding on all of it", f"{_W}/approvals/decide?verb=approve&all=price_fall:billing&upto=999999"
         ),
         Page("drift", f"{_W}/drift"),
         Page("duplicates", f"{_W}/duplicates"),

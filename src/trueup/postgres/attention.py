@@ -62,7 +62,9 @@ def never_compared(connection: Connection, source: CatalogueSource) -> int:
 
     Raises `CatalogueError` when the catalogue's table or columns are missing.
     """
-    query = _SQL["never_compared"].format(catalogue=source.select(_LIVE))
+    query = _SQL["never_compared"].format(
+        ids=source.select(("id",)), catalogue=source.select(_LIVE)
+    )
     try:
         [(products,)] = connection.execute(query).fetchall()
     except ProgrammingError:

@@ -160,15 +160,26 @@ class FrequentFailure:
     last_error: str
 
 
-def overview(connection: Connection, *, runs: int = 5) -> Overview:
-    """Counts by standing at both targets, the last runs, the oldest verification."""
+def standings(connection: Connection) -> tuple[tuple[StandingCount, ...], datetime | None]:
+    """Counts by standing at both targets, and the oldest verification. Reads all products."""
     rows = _rows(connection, "standings")
     counts = tuple(
         StandingCount(Standing(crm), Standing(billing), n) for crm, billing, n, _ in rows
     )
-    oldest = min((verified for *_, verified in rows if verified is not None), default=None)
+    return counts, min((verified for *_, verified in rows if verified is not None), default=None)
+
+
+def persistent(connection: Connection) -> tuple[int, int]:
+    """How many products are in quarantine, and how many others go on failing."""
     [(quarantined, stubborn)] = _rows(connection, "persistent", {"patience": PATIENCE})
-    return Overview(counts, tuple(last_runs(connection, runs)), oldest, quarantined, stubborn)
+    return quarantined, stubborn
+
+
+def overview(connection: Connection, *, runs: int = 5) -> Overview:
+    """Counts by standing at both targets, the last runs, the oldest verification."""
+    counts, oldest = standings(connection)
+    last = tuple(last_runs(connection, runs))
+    return Overview(counts, last, oldest, *persistent(connection))
 
 
 def troubled_products(

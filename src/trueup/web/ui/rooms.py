@@ -11,7 +11,10 @@ from zoneinfo import ZoneInfo
 
 from trueup.bootstrap import App
 from trueup.deployment import Deployment
+from trueup.domain.errors import DatabaseUnavailableError
+from trueup.settings import Settings
 from trueup.views.desk import Desk
+from trueup.views.tally import LastTally
 from trueup.views.times import BusinessTime
 
 MOST_OPEN = 16  # workspaces; of a hundred, a few are looked at
@@ -19,9 +22,21 @@ MOST_OPEN = 16  # workspaces; of a hundred, a few are looked at
 
 @dataclass
 class _Room:
-    app: App
-    stack: ExitStack
+    """A workspace that is open, or being opened by the first who came."""
+
+    stack: ExitStack = field(default_factory=ExitStack)
     visitors: int = 0
+    _app: App | None = None
+    _tally: LastTally | None = None
+    _opening: Lock = field(default_factory=Lock)
+
+    def opened(self, deployment: Deployment, settings: Settings) -> tuple[App, LastTally]:
+        """Its app; who comes while it is opened waits, and opens it if the first one could not."""
+        with self._opening:
+            if self._app is None or self._tally is None:
+                self._app = self.stack.enter_context(deployment.open(settings, person=True))
+                self._tally = LastTally(self._app.clock.monotonic)
+            return self._app, self._tally
 
 
 @dataclass
@@ -30,7 +45,8 @@ class Rooms:
 
     deployment: Deployment
     _open: OrderedDict[str, _Room] = field(default_factory=OrderedDict)
-    _guard: Lock = field(default_factory=Lock)
+    _closed: bool = False
+    _guard: Lock = field(default_factory=Lock)  # never held while anything is opened or closed
 
     @contextmanager
     def desk(self, workspace: str) -> Iterator[Desk]:
@@ -38,29 +54,30 @@ class Rooms:
 
         Raises `UsageError` for an unknown workspace, `SchemaError` and `DatabaseUnavailableError`.
         """
+        settings = self.deployment.settings(workspace)
         room = self._enter(workspace)
         try:
-            with room.app.pool.connection() as connection:
-                zone = ZoneInfo(room.app.settings.timezone)
-                yield Desk(room.app, connection, BusinessTime(zone, room.app.clock.now()))
+            app, tally = room.opened(self.deployment, settings)
+            with app.pool.connection() as connection:
+                time = BusinessTime(ZoneInfo(app.settings.timezone), app.clock.now())
+                yield Desk(app, connection, time, tally)
         finally:
             self._leave(room)
 
     def close(self) -> None:
-        """Close them all."""
+        """Close them all; one that is being looked into, when the last visitor leaves it."""
         with self._guard:
-            rooms, self._open = list(self._open.values()), OrderedDict()
-        for room in rooms:
+            self._closed = True
+            idle = [room for room in self._open.values() if not room.visitors]
+            self._open.clear()
+        for room in idle:
             room.stack.close()
 
     def _enter(self, workspace: str) -> _Room:
-        settings = self.deployment.settings(workspace)
         with self._guard:
-            room = self._open.get(workspace)
-            if room is None:
-                stack = ExitStack()
-                app = stack.enter_context(self.deployment.open(settings, person=True))
-                room = self._open[workspace] = _Room(app, stack)
+            if self._closed:
+                raise DatabaseUnavailableError("Trueup is being stopped.", "Try again in a moment.")
+            room = self._open.setdefault(workspace, _Room())
             self._open.move_to_end(workspace)
             room.visitors += 1
             idle = [name for name, one in self._open.items() if not one.visitors]
@@ -72,3 +89,6 @@ class Rooms:
     def _leave(self, room: _Room) -> None:
         with self._guard:
             room.visitors -= 1
+            last = self._closed and not room.visitors
+        if last:
+            room.stack.close()
