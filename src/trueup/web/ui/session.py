@@ -25,6 +25,7 @@ _BEFORE: Final = "trueup_before"  # whose form of signing in it is
 FORM_FIELD: Final = "form_token"
 LARGEST_FORM: Final = 64 * 1024
 _PLAIN_FORM: Final = "application/x-www-form-urlencoded"
+_DIGITS: Final = 9  # of a size that anybody means
 _AN_HOUR: Final = 3600
 
 
@@ -119,7 +120,7 @@ async def fields_of(request: Request, *, door: bool = False) -> dict[str, str]:
     size = request.headers.get("content-length", "")
     if not size.isdecimal():
         raise Refusal(HTTPStatus.LENGTH_REQUIRED, "the size of the form is not stated")
-    if int(size) > LARGEST_FORM:
+    if len(size) > _DIGITS or int(size) > LARGEST_FORM:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the form is too large", "write less")
     given = await request.form()
     # Postgres keeps no NUL in a text, and nobody types one.
