@@ -32,7 +32,9 @@ class JobKind(StrEnum):
 
 
 # What may be asked for again and again by a schedule; the others name what a person wants once.
-RECURRING: Final = (JobKind.SYNC, JobKind.VERIFY, JobKind.REPORT, JobKind.PRUNE)
+RECURRING: Final = (
+    JobKind.SYNC, JobKind.VERIFY, JobKind.DRIFT, JobKind.REPORT, JobKind.PRUNE,
+)  # fmt: skip
 
 
 class JobState(StrEnum):

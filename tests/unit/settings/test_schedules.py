@@ -39,8 +39,13 @@ def test_more_of_them_and_changes_to_those(tmp_path: Path) -> None:
 
         [schedules.housekeeping]
         cron = "0 5 * * 0"
+
+        [schedules.look]
+        cron = "0 4 * * SUN"
+        job = "drift"
     """
-    nightly, housekeeping, weekly = schedules(tmp_path, text)
+    nightly, housekeeping, weekly, look = schedules(tmp_path, text)
+    assert look == Schedule("look", JobKind.DRIFT, "0 4 * * SUN", "Europe/Berlin")
     assert nightly.zone == "Europe/Berlin"
     assert housekeeping == Schedule("housekeeping", JobKind.PRUNE, "0 5 * * 0", "Europe/Berlin")
     assert weekly == Schedule("weekly", JobKind.REPORT, "0 7 * * MON", "America/New_York")
@@ -55,7 +60,7 @@ def test_more_of_them_and_changes_to_those(tmp_path: Path) -> None:
         (
             '[schedules.check]\ncron = "0 * * * *"\njob = "verfy"',
             3,
-            "expected one of sync, verify, report, prune, not 'verfy'",
+            "expected one of sync, verify, drift, report, prune, not 'verfy'",
         ),
         ('[schedules.nightly]\ncron = "at two"', 2, "expected a cron expression of five fields"),
         ("[schedules.nightly]\ncron = 5", 2, "expected a cron expression of five fields"),
