@@ -123,10 +123,10 @@ def pages(at: Places) -> list[Page]:
         Page("trends of a year", f"{_W}/trends?days=365"),
         Page("health", f"{_W}/health"),
         Page("settings", f"{_W}/settings"),
-        Page("people", "/people"),
-        Page("account", "/account"),
-        Page("deeds, 20,000", "/deeds"),
-        Page("… of one person", "/deeds?who=Person+3"),
+        Page("people", f"{_W}/people"),
+        Page("account", f"{_W}/account"),
+        Page("deeds, 20,000", f"{_W}/deeds"),
+        Page("… of one person", f"{_W}/deeds?who=Person+3"),
     ]
 
 

@@ -52,4 +52,4 @@ def test_it_is_found_along(index: str, connection: psycopg.Connection[Any]) -> N
 def test_trends_are_counted_run_by_run(connection: psycopg.Connection[Any]) -> None:
     query = sql.SQL("explain {}").format(load_queries("reports")["trends"])
     plan = "\n".join(line for (line,) in connection.execute(query, {"since": "2026-01-01"}))
-    assert "change_history_by_run" in plan
+    assert "change_history_outcomes" in plan

@@ -6,7 +6,7 @@ does; nothing is counted. Each condition is written so that an index can answer 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -87,6 +87,12 @@ class Search:
     descending: bool = False
     after: After | None = None
 
+    @property
+    def asks_never(self) -> bool:
+        """Whether it looks for what was never decided."""
+        pending = Standing.PENDING
+        return self.why is Why.NEVER or pending in (self.standing, *self.at.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -102,10 +108,17 @@ class Listed:
 
 
 def page(
-    connection: Connection, source: CatalogueSource, search: Search, limit: int
+    connection: Connection,
+    source: CatalogueSource,
+    search: Search,
+    limit: int,
+    undecided: Sequence[str] | None = None,
 ) -> list[Listed]:
-    """At most so many products. Raises `CatalogueError` when the catalogue's table is missing."""
-    asked = _Asked(search, source)
+    """At most so many products. Raises `CatalogueError` when the catalogue's table is missing.
+
+    With `undecided` only these are looked through for what was never decided (`find_undecided`).
+    """
+    asked = _Asked(search, source, undecided)
     query = _SQL["listed"].format(
         listed=asked.branch(source.select(_SOUGHT), gone=False),
         gone=asked.branch(_SQL["gone_rows"], gone=True),
@@ -117,6 +130,16 @@ def page(
     )
     found = connection.execute(query, asked.given | {"limit": limit}).fetchall()
     return [_to_listed(row) for row in found]
+
+
+def find_undecided(connection: Connection, source: CatalogueSource, most: int) -> list[str] | None:
+    """The products that no run has decided about at one of the targets; None for more than `most`.
+
+    Reads an index of all products, which takes a while.
+    """
+    query = _SQL["undecided"].format(ids=source.select(("id",)))
+    found = connection.execute(query, {"limit": most + 1}).fetchall()
+    return None if len(found) > most else [offering_id for (offering_id,) in found]
 
 
 def families(connection: Connection, source: CatalogueSource) -> list[str]:
@@ -150,15 +173,20 @@ def whole_rows(
 class _Asked:
     """A search as SQL: its conditions, and the values in them."""
 
-    def __init__(self, search: Search, source: CatalogueSource) -> None:
+    def __init__(
+        self, search: Search, source: CatalogueSource, undecided: Sequence[str] | None
+    ) -> None:
         self.given: dict[str, Any] = {}
         self._search = search
-        self._source = source
+        self._ids = source.select(("id",))
+        if undecided is not None:
+            self.given["undecided"] = list(undecided)
+            self._ids = SQL("select unnest(%(undecided)s::uuid[]) as id")
         self.direction = SQL("desc" if search.descending else "asc")
 
     def branch(self, rows: Composable, *, gone: bool) -> Composable:
         """The products of one kind: in the catalogue, or gone from it."""
-        ids = _SQL["gone_ids"] if gone else self._source.select(("id",))
+        ids = _SQL["gone_ids"] if gone else self._ids
         conditions = [*self._place(), *self._words(), *self._standings(ids)]
         if (why := self._search.why) is not None:
             conditions.append(_why(why, ids, gone=gone))
@@ -202,7 +230,7 @@ class _Asked:
             yield _among(_FEW.format(SQL("last_error ilike %(error)s")))
 
     def _standings(self, ids: Composable) -> Iterator[Composable]:
-        """How they stand; `ids` are of all products of the kind."""
+        """How they stand; `ids` are of all that may never have been decided."""
         search = self._search
         for target in self._agreeing():
             yield SQL("{} = 'ok'").format(Identifier(target.value, "status"))
@@ -238,7 +266,7 @@ _WHY: Final[Mapping[Why, Composable]] = {
     Why.BACKING_OFF: _FEW.format(
         SQL("status = 'failed' and not quarantined and next_attempt_at > clock_timestamp()")
     ),
-    Why.DECISION: _SQL["undecided"],
+    Why.DECISION: _SQL["waiting"],
     Why.REFUSED: _FEW.format(SQL("status = 'skipped'")),
 }
 

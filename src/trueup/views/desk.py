@@ -10,17 +10,17 @@ from trueup.views.times import BusinessTime
 if TYPE_CHECKING:
     from trueup.bootstrap import App
     from trueup.postgres.reports import Reader
-    from trueup.views.tally import LastTally
+    from trueup.views.tally import Lately
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """A workspace's app, one connection to its database, and its time.
 
-    `last_tally` is there where many look one after the other.
+    `lately` is there where many look one after the other.
     """
 
     app: App
     connection: Reader
     time: BusinessTime
-    last_tally: LastTally | None = None
+    lately: Lately | None = None

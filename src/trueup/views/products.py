@@ -17,7 +17,15 @@ from trueup.domain.states import ProductState, Standing
 from trueup.planner.dated import list_price
 from trueup.postgres.catalogue_source import CatalogueSource
 from trueup.postgres.dated_source import DatedSource
-from trueup.postgres.product_lists import After, Listed, Search, page, whole_rows
+from trueup.postgres.product_lists import (
+    After,
+    Listed,
+    Search,
+    find_undecided,
+    page,
+    whole_rows,
+)
+from trueup.postgres.reports import last_runs
 
 if TYPE_CHECKING:
     from trueup.domain.calendar import Today
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
     from trueup.views.desk import Desk
 
 _PIECE = 1_000  # products of an export that are read at a time
+_FEW = 5_000  # undecided products whose ids are kept in memory for a while
 CSV_COLUMNS = (
     "sku", "name", "status", "price", "currency", "crm", "crm_checked", "crm_error",
     "billing", "billing_checked", "billing_error", "id",
@@ -91,7 +100,8 @@ def dated_of(settings: Settings) -> DatedSource:
 def listing(desk: Desk, search: Search, most: int) -> Listing:
     """One page. Raises `CatalogueError` when the catalogue's table or columns are missing."""
     settings = desk.app.settings
-    found = page(desk.connection, source_of(settings), search, most + 1)
+    undecided = _undecided(desk) if search.asks_never else None
+    found = page(desk.connection, source_of(settings), search, most + 1, undecided)
     shown = found[:most]
     ids = [one.offering_id for one in shown if not one.gone]
     rows = whole_rows(desk.connection, source_of(settings), dated_of(settings), ids)
@@ -99,6 +109,20 @@ def listing(desk: Desk, search: Search, most: int) -> Listing:
     lines = [_line(one, rows.get(one.offering_id), today) for one in shown]
     last = shown[-1] if len(found) > most else None
     return Listing(lines, None if last is None else After(last.sort_key, last.offering_id))
+
+
+def _undecided(desk: Desk) -> Sequence[str] | None:
+    """The few products that no run has decided about, on pages as they were some seconds ago.
+
+    None, where they are many or nobody else asks: they are found as the list goes by.
+    """
+    if desk.lately is None:
+        return None
+    moves = tuple((run.run_id, run.finished_at) for run in last_runs(desk.connection, 1))
+    source = source_of(desk.app.settings)
+    return desk.lately.good(
+        "undecided", moves, lambda: find_undecided(desk.connection, source, _FEW)
+    )
 
 
 def stand_of(state: ProductState | None) -> Stand:

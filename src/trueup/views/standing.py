@@ -124,10 +124,10 @@ def gather(desk: Desk) -> Status:
 
 def _tally(desk: Desk, runs: tuple[Run, ...]) -> Tally:
     """All products counted: now, or on pages some seconds ago while no run has changed since."""
-    if desk.last_tally is None:
+    if desk.lately is None:
         return _count(desk)
     moves = tuple((run.run_id, run.state, run.finished_at) for run in runs)
-    return desk.last_tally.good(moves, lambda: _count(desk))
+    return desk.lately.good("tally", moves, lambda: _count(desk))
 
 
 def _count(desk: Desk) -> Tally:

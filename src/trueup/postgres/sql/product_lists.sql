@@ -29,6 +29,15 @@ where not exists (select from trueup.product_state as state
                   where state.offering_id = known.id and {there})
 
 -- name: undecided
+select known.id::text
+from ({ids}) as known
+left join trueup.product_state as crm on crm.offering_id = known.id and crm.target = 'crm'
+left join trueup.product_state as billing
+    on billing.offering_id = known.id and billing.target = 'billing'
+where crm.offering_id is null or billing.offering_id is null
+limit %(limit)s
+
+-- name: waiting
 -- An approval that has expired asks again.
 select owner::uuid from trueup.held_change
 where owner <> '' and (state = 'open' or (state = 'approved' and expires_at <= clock_timestamp()))

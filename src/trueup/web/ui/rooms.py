@@ -14,7 +14,7 @@ from trueup.deployment import Deployment
 from trueup.domain.errors import DatabaseUnavailableError
 from trueup.settings import Settings
 from trueup.views.desk import Desk
-from trueup.views.tally import LastTally
+from trueup.views.tally import Lately
 from trueup.views.times import BusinessTime
 
 MOST_OPEN = 16  # workspaces; of a hundred, a few are looked at
@@ -27,16 +27,16 @@ class _Room:
     stack: ExitStack = field(default_factory=ExitStack)
     visitors: int = 0
     _app: App | None = None
-    _tally: LastTally | None = None
+    _lately: Lately | None = None
     _opening: Lock = field(default_factory=Lock)
 
-    def opened(self, deployment: Deployment, settings: Settings) -> tuple[App, LastTally]:
+    def opened(self, deployment: Deployment, settings: Settings) -> tuple[App, Lately]:
         """Its app; who comes while it is opened waits, and opens it if the first one could not."""
         with self._opening:
-            if self._app is None or self._tally is None:
+            if self._app is None or self._lately is None:
                 self._app = self.stack.enter_context(deployment.open(settings, person=True))
-                self._tally = LastTally(self._app.clock.monotonic)
-            return self._app, self._tally
+                self._lately = Lately(self._app.clock.monotonic)
+            return self._app, self._lately
 
 
 @dataclass
@@ -57,10 +57,10 @@ class Rooms:
         settings = self.deployment.settings(workspace)
         room = self._enter(workspace)
         try:
-            app, tally = room.opened(self.deployment, settings)
+            app, lately = room.opened(self.deployment, settings)
             with app.pool.connection() as connection:
                 time = BusinessTime(ZoneInfo(app.settings.timezone), app.clock.now())
-                yield Desk(app, connection, time, tally)
+                yield Desk(app, connection, time, lately)
         finally:
             self._leave(room)
 
