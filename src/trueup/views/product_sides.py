@@ -7,11 +7,12 @@ only one target has is shown with its record, unless it differs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from trueup.domain.records import Kind, TargetName
+from trueup.domain.threeway import same, who_moved
 from trueup.views import words
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 # The record that speaks for a product at a target; the ones after it where it has no such field.
 _SPEAKING: Final = (Kind.CRM_PRODUCT, Kind.BILLING_PLAN, Kind.BILLING_PRODUCT)
-_ALIKE: Final = {"label": "name", "plan_code": "sku"}  # the same to a person
+_ALIKE: Final = {"label": "name"}  # the same to a person
 _AMOUNTS: Final = frozenset({"recurring", "setup", "item_rate"})
 
 
@@ -54,7 +55,7 @@ def side_by_side(records: Sequence[RecordSheet], mapping: FieldMap) -> list[Side
     named: dict[str, tuple[str, bool]] = {}
     for record in _speakers(records):
         kind = record.key.kind
-        lines = {line.name: line for line in record.lines}
+        lines = _lines(record, records)
         for rule in mapping.rules[kind]:
             if not rule.source or rule.field not in lines:
                 continue
@@ -75,6 +76,32 @@ def _speakers(records: Sequence[RecordSheet]) -> list[RecordSheet]:
         mine = [record for record in records if record.key.kind is kind and record.wanted]
         found += sorted(mine, key=lambda record: record.retiring)[:1]
     return found
+
+
+def _lines(record: RecordSheet, records: Sequence[RecordSheet]) -> dict[str, FieldLine]:
+    """Its fields; of a version that is not there yet, beside those that it takes over from."""
+    lines = {line.name: line for line in record.lines}
+    mine = [one for one in records if one.key.kind is record.key.kind and one.remote_id]
+    if record.remote_id or not mine:
+        return lines
+    former = {line.name: line for line in mine[-1].lines}
+    return {
+        name: _instead(line, former[name]) if name in former else line
+        for name, line in lines.items()
+    }
+
+
+def _instead(line: FieldLine, former: FieldLine) -> FieldLine:
+    """What is wanted of the one beside what is there of the other."""
+    differs = former.known and not same(former.there, line.wanted)
+    moved = who_moved(line.name, former.there, line.wanted, {line.name: former.written})
+    return replace(
+        line,
+        there=former.there,
+        known=former.known,
+        differs=differs,
+        moved=moved if differs else None,
+    )
 
 
 def _wanted(lines: Iterable[FieldLine]) -> Plain:
