@@ -24,6 +24,7 @@ from trueup.domain.threeway import Moved
 from trueup.domain.verification import Accord, Stand
 from trueup.domain.waiting import HeldState
 from trueup.settings.options import OPTIONS
+from trueup.settings.workspaces import SHARED
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -60,6 +61,13 @@ def test_every_setting_is_documented() -> None:
     page = _text("docs/configuration.md")
     names = [f"`{name}`" for option in OPTIONS for name in (option.env, option.key) if name]
     assert [name for name in names if name not in page] == []
+
+
+def test_what_belongs_to_the_process_is_named_as_such() -> None:
+    part = _text("docs/workspaces.md").partition("**For all alike.**")[2].partition("\n\n")[0]
+    named = {name for name in re.findall(r"`([a-z_.]+)`", part) if name != "oidc"}
+    assert "all else of `oidc`" in part
+    assert named == {key for key in SHARED if not key.startswith("oidc.")} | {"oidc.issuer"}
 
 
 def test_every_error_is_explained() -> None:
