@@ -17,6 +17,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ELSEWHERE = {  # read by others than the settings
     *("TRUEUP_URL", "TRUEUP_CONFIG", "TRUEUP_WORKSPACE"),
     *("TRUEUP_ENV_FILE", "TRUEUP_IMAGE", "TRUEUP_NAME"),  # compose.yaml
+    "TRUEUP_CHROMIUM",  # tests in a browser
 }
 _BLOCK = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 _CALL = re.compile(
