@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -33,6 +31,7 @@ from trueup.settings.options import OPTIONS
 from trueup.settings.rules import catalogue_rules, guard_limits, price_changes, run_limits
 from trueup.settings.secret_key import secret_key
 from trueup.settings.workspaces import embedded_database, variable
+from trueup.zoho.answers import Answers
 
 if TYPE_CHECKING:
     import httpx2
@@ -71,11 +70,10 @@ class App:
     on_request: Callable[[RequestEvent], None] | None = None
     person: bool = False
     note_run: Callable[[str], None] = lambda _: None
-    throttled: Counter[str] = field(default_factory=Counter)
+    answers: Answers = field(default_factory=Answers)
 
     def _note_request(self, event: RequestEvent) -> None:
-        if event.status == HTTPStatus.TOO_MANY_REQUESTS:
-            self.throttled[event.target] += 1
+        self.answers.note(event)
         if self.on_request is not None:
             self.on_request(event)
 
@@ -292,13 +290,13 @@ class App:
             guards=guard_limits(self.settings),
             new_run_id=new_run_id,
             requests=lambda: self.door.requests,
-            throttles=lambda target: self.throttled[target.value],
+            throttles=lambda target: self.answers.throttles(target.value),
             watcher=self.watcher,
             currency_of=self.currency_of,
             ids=self.ids,
             price_changes=price_changes(self.settings),
         )
-        return telling(shop, keeper(self.pool), self.stack)
+        return telling(shop, keeper(self.pool), self.stack, answers=self.answers.counts)
 
 
 @contextmanager

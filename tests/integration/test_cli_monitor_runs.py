@@ -80,9 +80,9 @@ def test_one_run_in_full(env: Mapping[str, str], fence: Fence) -> None:
         "    recurring_price  899.00 -> 949.00",
         f"{at}  + billing_plan/SKU-0002 create (missing)  rejected",
         "    name  Line",
-        "    why  2006 no such tax",
+        "    why  2006: no such tax",
         "Failed (1)",
-        "billing_plan/SKU-0002  rejected  2006 no such tax",
+        "billing_plan/SKU-0002  rejected  2006: no such tax",
     ):
         assert line in said.stdout.splitlines(), said
 

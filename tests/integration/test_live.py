@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import enumerate as threads
 from typing import Any
 
 import pytest
 
 from support import postgres
+from support.crew import a_request
 from support.pages import Pages, open_pages
 from support.served import calling, wait_for
 from trueup.domain.people import Role
-from trueup.domain.progress import Finished, Lane, RunProgress
+from trueup.domain.progress import Finished, Lane, Line, RunProgress
 from trueup.domain.records import TargetName
 from trueup.domain.runs import ProductStatus
+from trueup.postgres.people import People
 from trueup.postgres.pool import open_pool
 from trueup.postgres.run_progress import keeper, told
 from trueup.web.app import make_app
+from trueup.web.ui.live import Newsroom
 
 RUNS = "/w/default/runs"
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -97,11 +102,11 @@ def test_a_stream_tells_until_it_is_over(making: Making) -> None:
 
 
 def test_the_page_shows_how_far_it_is(making: Making) -> None:
-    """And reloads itself where there are no scripts; afterwards it is the record."""
+    """And has a link to load it again where there are no scripts; afterwards it is the record."""
     with making.run("cli-b") as path:
         making.tell("cli-b", WRITING)
         page = making.pages.get(path).text
-        assert '<noscript><meta http-equiv="refresh"' in page
+        assert f'<a href="{path}">load it again</a>' in page
         assert f'data-live="{path}/events"' in page
         assert "42 of 120 changes, 60 products" in page
         assert "about 1 min 00 s left" in page
@@ -114,12 +119,13 @@ def test_the_page_shows_how_far_it_is(making: Making) -> None:
 def test_a_run_that_tells_nothing_is_shown_by_what_it_wrote_down(making: Making) -> None:
     change = """
         insert into trueup.change_history (run_id, at, target, kind, code, sku, sku_key, owner,
-                                           action, reason, deltas, status, remote_id, detail)
+                                           action, reason, deltas, status, remote_id, error_code,
+                                           detail)
         values ('cli-c', now(), 'crm', 'crm_product', 'F', 'FIB-7', 'fib-7', '', 'update',
-                'edited', '{}', 'rejected', '', 'no such tax')"""
+                'edited', '{}', 'rejected', '', '3006', '3006: no such tax')"""
     with making.run("cli-c") as path:
         making.sql(change)
-        assert "rejected FIB-7 at crm : no such tax" in making.pages.text(path)
+        assert "rejected FIB-7 at CRM : 3006: no such tax" in making.pages.text(path)
 
 
 def test_a_run_whose_process_died_says_so(making: Making) -> None:
@@ -158,13 +164,76 @@ def test_a_stream_ends_with_the_server(making: Making) -> None:
         assert "event: over" not in waiting.result(30).text
 
 
+def test_a_stream_ends_with_its_session(making: Making) -> None:
+    """Whoever signs out, or is shut out, is told that the page is over, and no more."""
+    wait_for(lambda: not looking(), "the end of who looked before")
+    with making.run("cli-s") as path, ThreadPoolExecutor(1) as pool:
+        making.tell("cli-s", WRITING)
+        people = People(making.pages.deployment.home.pool)
+        [admin] = [one for one in people.everybody() if one.role is Role.ADMIN]
+        people.open(admin.person_id, "another-session", "127.0.0.1")
+        cookie = {"Cookie": "trueup_session=another-session"}
+        stream = pool.submit(making.pages.client.get, f"{path}/events", headers=cookie)
+        wait_for(looking, "the thread")
+        people.close("another-session")
+        heard = stream.result(30).text
+        assert heard.endswith("event: over\ndata: \n\n")
+        making.tell("cli-s", RunProgress("a secret of later"))
+        assert "a secret of later" not in heard
+    assert (
+        making.pages.client.get(f"{path}/events", headers=cookie, follow_redirects=False)
+        .headers["location"]
+        .startswith("/login")
+    )
+
+
+def test_only_so_many_listen(making: Making) -> None:
+    """One session has its share; who finds no room is told, on a page that shows all the same."""
+    newsroom = Newsroom()
+
+    async def crowd() -> list[bool]:
+        with ExitStack() as stack:
+            room = []
+            for number in range(12):
+                room.append(newsroom.has_room("one"))
+                stack.enter_context(newsroom.follow(f"run {number}", lambda: None, "one"))
+            return [*room, newsroom.has_room("one"), newsroom.has_room("another")]
+
+    assert asyncio.run(crowd()) == [True] * 12 + [False, True]
+    assert newsroom.has_room("one")
+    wait_for(lambda: not looking(), "the end of the thread")
+
+
+def test_what_a_browser_has_is_not_sent_again(
+    making: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes back, after a server was away, with the mark of what it was shown last."""
+    monkeypatch.setattr("trueup.web.ui.live._BREATH", 0.05)
+    app = make_app(making.pages.deployment)
+    job = making.pages.deployment.queue.ask(a_request())
+    assert job is not None
+    path = f"/w/default/jobs/{job.job_id}/events"
+
+    async def visits() -> None:
+        heard = await _look_and_leave(app, path)
+        [mark] = re.findall(r"^id: (\w+)$", heard, re.MULTILINE)
+        again = await _look_and_leave(app, path, mark, until=": nothing new")
+        assert "event: shown" not in again
+        assert f"id: {mark}\n" in await _look_and_leave(app, path, "another")
+
+    asyncio.run(visits())
+    app.state.house.rooms.close()
+    making.pages.deployment.queue.cancel(job.job_id, "somebody")
+    wait_for(lambda: not looking(), "the end of the thread")
+
+
 def test_a_stream_ends_with_its_client(making: Making) -> None:
     """It was told what is new, and the thread does not go on when it has left."""
     app = make_app(making.pages.deployment)  # of this test's own event loop
     with making.run("cli-g") as path:
         making.tell("cli-g", WRITING)
         heard = asyncio.run(_look_and_leave(app, f"{path}/events"))
-        assert heard.startswith("retry: 2000\n\nevent: shown\ndata: ")
+        assert re.match(r"retry: 2000\n\nid: \w+\nevent: shown\ndata: ", heard)
         assert "42 of 120 changes" in heard
         assert "<img" not in heard
         app.state.house.rooms.close()
@@ -178,14 +247,18 @@ def test_nobody_watches_without_a_session(making: Making, path: str) -> None:
     assert answer.headers["location"].startswith("/login")
 
 
-def test_what_was_told_is_kept_of_the_run_that_runs_only(making: Making) -> None:
-    """It comes back as it was; of a run that is over, or another one's, nothing stays."""
-    find = "select run_id from trueup.run_progress order by run_id"
-    odd = RunProgress("\x00", read={"crm_product": 3}, troubles=("one", HOSTILE))
+def test_what_was_told_is_kept_beside_the_record(making: Making) -> None:
+    """It comes back as it was; of a run that never began, nothing is kept."""
+    find = "select run_id from trueup.run_progress where run_id in ('cli-h', 'nobody')"
+    line = Line(datetime(2026, 3, 2, tzinfo=UTC), "\x00")
+    odd = RunProgress(
+        "\x00", read={"crm_product": 3}, troubles=("one", HOSTILE), answers={"crm": {"ok": 2}},
+        log=(line,),
+    )  # fmt: skip
     with making.run("cli-h"), open_pool(making.database, 1) as pool, pool.connection() as here:
         making.tell("cli-h", WRITING)
         making.tell("nobody", odd)
-        assert [run for (run,) in making.sql(find)] == []
+        assert making.sql(find) == [("cli-h",)]
         making.tell("cli-h", odd)
         found = told(here, "cli-h")
         assert found is not None
@@ -195,7 +268,9 @@ def test_what_was_told_is_kept_of_the_run_that_runs_only(making: Making) -> None
         here.execute("update trueup.run_progress set progress = '[]'")
         assert told(here, "cli-h") is None
     making.tell("cli-h", WRITING)
-    assert told_of(making, "cli-h") != WRITING
+    assert told_of(making, "cli-h") == WRITING
+    making.sql("delete from trueup.run where run_id = 'cli-h'")
+    assert making.sql(find) == []
 
 
 def told_of(making: Making, run_id: str) -> RunProgress | None:
@@ -204,8 +279,8 @@ def told_of(making: Making, run_id: str) -> RunProgress | None:
         return found and found.progress
 
 
-async def _look_and_leave(app: Any, path: str) -> str:
-    """A browser that hangs up after the first news; what it heard."""
+async def _look_and_leave(app: Any, path: str, mark: str = "", until: str = "event: shown") -> str:
+    """A browser that hangs up after it was told something; what it heard."""
     got, heard = asyncio.Event(), []
 
     async def receive() -> Any:
@@ -214,13 +289,15 @@ async def _look_and_leave(app: Any, path: str) -> str:
 
     async def send(message: Any) -> None:
         heard.append(message.get("body", b"").decode())
-        if "event: shown" in heard[-1]:
+        if until in heard[-1]:
             got.set()
 
     scope = {
         "type": "http", "method": "GET", "path": path, "raw_path": path.encode(),
         "query_string": b"", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
-        "headers": [(b"cookie", b"trueup_session=session-of-the-viewer")],
+        "headers": [
+            (b"cookie", b"trueup_session=session-of-the-viewer"), (b"last-event-id", mark.encode()),
+        ],
         "scheme": "http", "http_version": "1.1", "root_path": "", "asgi": {"version": "3.0"},
     }  # fmt: skip
     await asyncio.wait_for(app(scope, receive, send), 30)

@@ -96,7 +96,7 @@ class TestRuns:
         address = RUNS
         while address:
             page = pages.get(address).text
-            seen += re.findall(rf'<td><a href="{RUNS}/([\w-]+)"', page)
+            seen += re.findall(rf'<td data-label="Started"><a href="{RUNS}/([\w-]+)"', page)
             following = re.search(r'rel="next" href="([^"]+)"', page)
             address = f"{RUNS}{following[1]}".replace("&amp;", "&") if following else ""
         assert seen[:2] == [SECOND, "schedule-one"]
@@ -121,8 +121,8 @@ class TestRecord:
         assert "Done in part" in page
         assert "899.00 → becomes 949.00" in page
         assert "no such tax" in page.partition("What failed")[2]
-        assert "Correct the row in the catalogue" in page
-        assert "1 oauth, 3 crm, 9 billing" in page
+        assert "Correct what was refused; where the row is right, re-sync" in page
+        assert "1 to sign in, 3 to CRM, 9 to Billing" in page
         assert "Take it back" in page
         assert "Take it back" not in pages.text(f"{RUNS}/{SECOND}", Role.OPERATOR)
 

@@ -87,6 +87,28 @@ def test_the_last_word_is_how_it_ended(floor: Floor, kept: Kept, until: ExitStac
     assert "progress" not in {thread.name for thread in threads()}
 
 
+def test_it_tells_what_came_back_and_what_was_said(
+    floor: Floor, kept: Kept, until: ExitStack
+) -> None:
+    """By run: what an earlier one was answered is not counted again; its last word is written."""
+    came: dict[str, dict[str, int]] = {"crm": {"ok": 7, "throttled": 2}}
+    shop = telling(floor.shop, kept, until, every=60, answers=lambda: came)
+    first = run(shop, Order(Scope(), Trigger.CLI), Brake()).run.run_id
+    came = {"crm": {"ok": 9, "throttled": 3}}
+    second = run(shop, Order(Scope(), Trigger.CLI), Brake()).run.run_id
+    came = {"crm": {"ok": 9, "throttled": 4}}
+    until.close()
+    last = dict(kept.written)
+    assert last[first].answers == {"crm": {"ok": 2, "throttled": 1}}
+    assert last[second].answers == {"crm": {"throttled": 1}}
+    said = [line.text for line in last[first].log]
+    assert said[0] == "reading the catalogue"
+    assert any(text.startswith("planned: ") for text in said)
+    assert "planned: nothing to write" in [line.text for line in last[second].log]
+    [grave] = [line.text for line in last[second].log if line.grave]
+    assert grave == "crm: 1 request refused for too many"
+
+
 def test_who_watched_before_still_does(floor: Floor, kept: Kept, until: ExitStack) -> None:
     alone = a_floor()
     alone.catalogue.put(a_row())

@@ -11,6 +11,7 @@ from trueup.cli import output
 from trueup.cli.reading import Limit, open_desk
 from trueup.cli.selectors import Json, known_skus
 from trueup.views.documents import change_as_json
+from trueup.views.outcomes import why_it_failed
 
 if TYPE_CHECKING:
     from trueup.postgres.reports import PastChange
@@ -92,8 +93,3 @@ def show_change(change: PastChange, time: BusinessTime, *, run: bool = False) ->
         output.say(f"    last changed at Zoho by {change.editor}")
     if why := why_it_failed(change):
         output.say(f"    why  {why}", "red" if change.failed else "")
-
-
-def why_it_failed(change: PastChange) -> str:
-    """The target's code and its words, what kept us from trying, or what a person said."""
-    return " ".join(part for part in (change.error_code, change.detail) if part)

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from cyclopts import App, Parameter
 
 from trueup.cli import output
-from trueup.cli.monitor_changes import show_changes, why_it_failed
+from trueup.cli.monitor_changes import show_changes
 from trueup.cli.reading import Limit, open_desk
 from trueup.cli.selectors import Json
 from trueup.domain.errors import UsageError
-from trueup.domain.runs import Run, RunState, Tally
-from trueup.views.documents import COUNTED, change_as_json, in_order, run_as_json
+from trueup.domain.runs import Run, RunState, Tally, Trigger
+from trueup.views.documents import (
+    COUNTED,
+    account_as_json,
+    change_as_json,
+    in_order,
+    run_as_json,
+)
 from trueup.views.times import lasted
 
 if TYPE_CHECKING:
     from trueup.views.desk import Desk
+    from trueup.views.runs import Account
     from trueup.views.times import BusinessTime
 
 _COLUMNS = (
@@ -37,16 +45,33 @@ runs = App(
 
 
 @runs.default
-def last_runs(*, limit: Limit = 20, json: Json = False) -> None:
+def last_runs(
+    *,
+    state: Annotated[
+        RunState | None, Parameter(name="--state", help="Only runs that stand so.")
+    ] = None,
+    trigger: Annotated[
+        Trigger | None, Parameter(name="--trigger", help="Only runs that this asked for.")
+    ] = None,
+    day: Annotated[
+        date | None, Parameter(name="--day", help="Only of this local day, as 2026-03-02.")
+    ] = None,
+    limit: Limit = 20,
+    json: Json = False,
+) -> None:
     """The last runs, the newest first; the help of `trueup runs` is with the program's."""
-    from trueup.postgres import reports
+    from trueup.views.runs import listed
 
     with open_desk() as desk:
-        found = reports.last_runs(desk.connection, limit)
+        states, triggers = (state,) if state else (), (trigger,) if trigger else ()
+        page = listed(desk, states, triggers, day=day, limit=limit)
+        found = [one.run for one in page.runs]
     if json:
         output.print_json({"runs": [run_as_json(run, desk.time) for run in found]})
         return
-    if not found:
+    if not found and (state or trigger or day):
+        output.say("No run is like that; `trueup runs` shows all.")
+    elif not found:
         output.say("No run yet: `trueup run` starts the first one.")
     elif output.on_terminal() and output.console().width < _WIDE:
         for run in found:
@@ -72,25 +97,32 @@ def show_run(
     """
     from trueup.postgres import reports
     from trueup.postgres.prune import changes_removed_at
+    from trueup.views.outcomes import tell
+    from trueup.views.runs import account
 
     with open_desk() as desk:
         run = find_run(desk, run_id)
+        told = account(desk, run)
         removed_at = changes_removed_at(desk.connection, run.run_id)
         changes = reports.outcomes(desk.connection, run.run_id)
         if json:
             listed = [change_as_json(change, desk.time) for change in changes]
             removed = {"changes_removed_at": desk.time.iso(removed_at)}
-            output.print_json({**run_as_json(run, desk.time), "changes": listed, **removed})
+            said = account_as_json(told, desk.time)
+            output.print_json({**run_as_json(run, desk.time), "changes": listed, **removed, **said})
             return
-        _show_summary(run, desk.time)
+        _show_summary(run, told, desk.time)
         _show_guards(desk, run)
-        failures = show_changes(changes, desk.time)
+        failures = tell(desk, show_changes(changes, desk.time))
         if removed_at is not None:
             output.say(f"Its changes were past their time: removed {desk.time.ago(removed_at)}.")
+    _show_account(run, told)
     if failures:
         output.heading(f"Failed ({len(failures):,})")
         columns = ("record", "outcome", "why")
-        output.table(columns, [(str(c.key), c.status.value, why_it_failed(c)) for c in failures])
+        output.table(columns, [(str(f.change.key), f.change.status.value, f.why) for f in failures])
+        for remedy in dict.fromkeys(one.remedy for one in failures):
+            output.say(f"→ {remedy}", "cyan")
 
 
 def run_in_one_line(run: Run, time: BusinessTime) -> str:
@@ -173,7 +205,26 @@ def _no_run_yet() -> NoReturn:
     raise UsageError("no run has started yet", "`trueup run` starts the first one")
 
 
-def _show_summary(run: Run, time: BusinessTime) -> None:
+def _show_account(run: Run, told: Account) -> None:
+    """What came back from where, and what it said."""
+    from trueup.views.runs import ANSWERED
+
+    if told.answers:
+        output.heading("Requests and what came back")
+        rows = [
+            (target, ANSWERED.get(kind, kind), number)
+            for target, kinds in told.answers.items()
+            for kind, number in kinds.items()
+        ]
+        output.table(("sent to", "answer", "#requests"), rows)
+    if told.log:
+        output.heading("What it said")
+    for line in told.log:
+        after = lasted((line.at - run.started_at).total_seconds())
+        output.say(f"{after:>12}  {line.text}", "red" if line.grave else "")
+
+
+def _show_summary(run: Run, told: Account, time: BusinessTime) -> None:
     output.say(f"Run {run.run_id}", "bold")
     counts = in_order(run.requests, COUNTED)
     requests = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
@@ -188,6 +239,7 @@ def _show_summary(run: Run, time: BusinessTime) -> None:
             "plan": run.fingerprint or "-",
             **({"continues": run.resumes} if run.resumes else {}),
             **({"error": run.error} if run.error else {}),
+            **({"cancelled by": told.cancelled_by} if told.cancelled_by else {}),
         }
     )
     if run.summary:

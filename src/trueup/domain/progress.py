@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 # Used at run time too, by whoever reads these values back.
 from trueup.domain.records import TargetName
@@ -31,12 +32,22 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """Something that a run said; `grave` is what somebody should read."""
+
+    at: datetime
+    text: str
+    grave: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RunProgress:
     """A run on its way. `read` counts records by kind, `compared` products that were decided.
 
     `changes`, `products` and `requests` are those of the plan, 0 before there is one; `sent` counts
-    requests, `sent_before_plan` those of them that were for reading. `finished` has the last
-    products, the newest first.
+    requests, `sent_before_plan` those of them that were for reading. `answers` counts what came
+    back, by target and kind of answer. `finished` has the last products, the newest first; `log`
+    what was said, the oldest first.
     """
 
     phase: str = ""
@@ -50,6 +61,8 @@ class RunProgress:
     lanes: Mapping[TargetName, Lane] = field(default_factory=dict)
     finished: tuple[Finished, ...] = ()
     troubles: tuple[str, ...] = ()
+    answers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    log: tuple[Line, ...] = ()
 
     @property
     def done(self) -> int:

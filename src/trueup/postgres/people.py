@@ -149,6 +149,10 @@ class People:
             self._do("touch", given)
         return person
 
+    def lasts(self, token: str) -> bool:
+        """Whether a session goes on; asking does not keep it awake."""
+        return self._one("whose", {"digest": digest(token), "idle": IDLE_SECONDS}) is not None
+
     def close(self, token: str) -> None:
         """Somebody has signed out."""
         self._do("close", {"digest": digest(token)})

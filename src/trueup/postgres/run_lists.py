@@ -21,6 +21,9 @@ from trueup.postgres.reports import PastChange, Said
 _SQL: Final[Mapping[str, sql.SQL]] = load_queries("run_lists")
 
 
+BY_PERSON: Final = " by a person"  # the end of a status that somebody gave a change
+
+
 @dataclass(frozen=True, slots=True)
 class CountedRun:
     """A run with the changes that were written and that failed."""
@@ -54,13 +57,19 @@ def page(
     triggers: Sequence[Trigger] = (),
     after: Place | None = None,
     limit: int = 30,
+    within: tuple[datetime, datetime] | None = None,
 ) -> list[CountedRun]:
-    """Runs behind a place, the newest first; without states or triggers, of all of them."""
+    """Runs behind a place, the newest first; without states or triggers, of all of them.
+
+    `within` is the time in which they began, its end excluded.
+    """
     given = {
         "states": [one.value for one in states] or None,
         "triggers": [one.value for one in triggers] or None,
         "before": after and after.started_at,
         "after_id": after.run_id if after else "",
+        "since": within and within[0],
+        "until": within and within[1],
         "limit": limit,
     }
     rows = connection.execute(_SQL["page"], given)
@@ -75,7 +84,7 @@ def counts(connection: Connection[Any], run_id: str) -> list[Counts]:
         _SQL["counts"], {"run_id": run_id}
     ):
         place = TargetName(target)
-        word = f"{status} by a person" if decided and status != "applied" else status
+        word = f"{status}{BY_PERSON}" if decided and status != "applied" else status
         statuses.setdefault(place, Counter())[word] += number
         if status == "applied":
             written.setdefault(place, Counter())[Action(action)] += number
@@ -95,7 +104,11 @@ def changes(
     after: int = 0,
     limit: int = 50,
 ) -> list[tuple[int, PastChange]]:
-    """Changes of a run in their order behind a number, each with its own."""
+    """Changes of a run in their order behind a number, each with its own.
+
+    `held` among the statuses stands for all that a guard held, whatever people decided; `sku` may
+    be the beginning of one.
+    """
     given = {
         "run_id": run_id,
         "statuses": list(statuses) or None,
@@ -104,6 +117,12 @@ def changes(
         "limit": limit,
     }
     return [_numbered(row) for row in connection.execute(_SQL["changes"], given)]
+
+
+def failing(connection: Connection[Any], run_id: str, limit: int) -> list[str]:
+    """SKUs of products that failed in a run and do not agree yet."""
+    rows = connection.execute(_SQL["failing"], {"run_id": run_id, "limit": limit})
+    return [sku for (sku,) in rows]
 
 
 def _numbered(row: Row) -> tuple[int, PastChange]:

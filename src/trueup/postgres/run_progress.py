@@ -1,4 +1,4 @@
-"""How far the run has come that is being made now, wherever that is."""
+"""How far a run has come, wherever it is made; and afterwards what it said last."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from trueup.domain.records import TargetName
 from trueup.postgres.queries import load_queries
 
 _SQL: Final[Mapping[str, sql.SQL]] = load_queries("run_progress")
+_PATIENCE: Final = 5.0  # seconds: a run must not wait for what is only looked at
 _decoder: Final = msgspec.json.Decoder(RunProgress)
 
 
@@ -36,6 +37,7 @@ class LateChange:
     sku: str
     target: TargetName
     status: str
+    error_code: str
     detail: str
 
 
@@ -44,14 +46,14 @@ def keeper(pool: ConnectionPool[Any]) -> Callable[[str, RunProgress], None]:
 
     def keep(run_id: str, progress: RunProgress) -> None:
         given = {"run_id": run_id, "progress": msgspec.json.encode(progress).decode()}
-        with suppress(psycopg.Error), pool.connection() as connection:
+        with suppress(psycopg.Error), pool.connection(_PATIENCE) as connection:
             connection.execute(_SQL["keep"], given)
 
     return keep
 
 
 def told(connection: Connection[Any], run_id: str) -> Told | None:
-    """What this run told last; None for one that is not running, or tells nothing.
+    """What this run told last; None for one that told nothing.
 
     What another version of the program wrote counts as nothing.
     """

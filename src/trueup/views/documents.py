@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trueup.domain.people import Deed
     from trueup.postgres.reports import PastChange
     from trueup.postgres.workers import WorkerSeen
+    from trueup.views.runs import Account
     from trueup.views.standing import Status
     from trueup.views.times import BusinessTime
 
@@ -71,6 +72,18 @@ def run_as_json(run: Run, time: BusinessTime) -> dict[str, Any]:
         "violations": list(run.violations),
         "error": run.error,
         "resumes": run.resumes or None,
+    }
+
+
+def account_as_json(account: Account, time: BusinessTime) -> dict[str, Any]:
+    """What a run told of itself: answers by target and kind, its log, and who cancelled it."""
+    return {
+        "answers": {target: dict(kinds) for target, kinds in account.answers.items()},
+        "log": [
+            {"at": time.iso(line.at), "text": line.text, "grave": line.grave}
+            for line in account.log
+        ],
+        "cancelled_by": account.cancelled_by or None,
     }
 
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from trueup.domain.changes import Status
-from trueup.domain.progress import Finished, Lane, RunProgress
+from trueup.domain.progress import Finished, Lane, Line, RunProgress
 from trueup.domain.records import TargetName
 from trueup.domain.runs import Run, RunState, Trigger
+from trueup.postgres.run_lists import BY_PERSON
+from trueup.views.outcomes import Told, tell
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from trueup.ports import BudgetUsage
     from trueup.postgres.attention import Writer
     from trueup.postgres.call_figures import RunCount
-    from trueup.postgres.reports import DayFigures, PastChange
+    from trueup.postgres.reports import DayFigures
     from trueup.postgres.run_lists import CountedRun, Counts, Place
     from trueup.postgres.run_progress import LateChange
     from trueup.views.desk import Desk
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 RUNS: Final = 30  # on a page
 CHANGES: Final = 50  # on a page
 FIRST_FAILURES: Final = 5
+AGAIN: Final = 500  # products that are tried again at once
 
 ASKED_BY: Final[Mapping[Trigger, str]] = {
     Trigger.CLI: "a person",
@@ -47,19 +53,30 @@ MEANING: Final[Mapping[RunState, str]] = {
     RunState.INTERRUPTED: "It was interrupted; another run continued it.",
     RunState.ALREADY_RUNNING: "Another run was writing, so it did nothing.",
 }
-REMEDY: Final[Mapping[Status, str]] = {
-    Status.REJECTED: "Correct the row in the catalogue; it is not tried again before it changes.",
-    Status.FAILED: "The next run that looks at it tries again.",
-    Status.UNKNOWN: "The answer was lost. The next run looks whether it was carried out.",
-    Status.STALE: "The record moved meanwhile. The next run plans it again.",
-    Status.SKIPPED: "It waits for another record of the product; mend that one.",
+ANSWERED: Final[Mapping[str, str]] = {
+    "ok": "answered",
+    "empty": "nothing there",
+    "gone": "no such record",
+    "throttled": "too many",
+    "quota": "quota used up",
+    "server": "server error",
+    "unreadable": "no answer",
+    "token": "token refused",
+    "scope": "permission missing",
+    "permission": "permission missing",
+    "configuration": "wrong address",
+    "duplicate": "duplicate",
+    "stale": "record moved",
+    "busy": "record locked",
+    "refused": "refused",
+    "unknown": "refused",
 }
 FAILED: Final = tuple(status.value for status in Status if status.is_failure)
 SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "all": (),
     "written": (Status.APPLIED.value,),
     "failed": FAILED,
-    "held": ("held", "approved"),
+    "held": ("held",),  # with what a person decided about
 }
 
 
@@ -116,16 +133,30 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """What a run told of itself. `answers` counts what came back, by target and by `ANSWERED`."""
+
+    answers: Mapping[str, Mapping[str, int]]
+    log: Sequence[Line]
+    cancelled_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
-    """A run that is over, with a page of its changes; `after` is where the next one begins."""
+    """A run that is over, with a page of its changes; `after` is where the next one begins.
+
+    `again` are the products that failed, and do not agree yet.
+    """
 
     run: Run
     counts: tuple[Counts, ...]
     requests: tuple[RunCount, ...]
-    failures: tuple[PastChange, ...]
-    changes: tuple[PastChange, ...]
+    failures: tuple[Told, ...]
+    changes: tuple[Told, ...]
     after: int | None
     removed_at: datetime | None
+    account: Account
+    again: tuple[str, ...]
 
     @property
     def written(self) -> int:
@@ -138,9 +169,18 @@ class Record:
         return sum(one.statuses.get(word, 0) for one in self.counts for word in FAILED)
 
     @property
-    def total(self) -> int:
-        """All that was tried or held."""
-        return sum(sum(one.statuses.values()) for one in self.counts)
+    def shown(self) -> dict[str, int]:
+        """How many changes each word of `SHOWN` shows."""
+        words = Counter[str]()
+        for one in self.counts:
+            words.update(one.statuses)
+        waits = sum(n for word, n in words.items() if word == "held" or word.endswith(BY_PERSON))
+        return {
+            "all": words.total(),
+            "written": self.written,
+            "failed": self.failed,
+            "held": waits,
+        }
 
     @property
     def can_be_reverted(self) -> bool:
@@ -160,15 +200,29 @@ def listed(
     states: Sequence[RunState] = (),
     triggers: Sequence[Trigger] = (),
     after: Place | None = None,
+    day: date | None = None,
+    limit: int = RUNS,
 ) -> RunList:
-    """A page of runs behind a place."""
+    """A page of runs behind a place, of all days or of a local one."""
     from trueup.postgres import run_lists
 
     found = run_lists.page(
-        desk.connection, states=states, triggers=triggers, after=after, limit=RUNS + 1
+        desk.connection,
+        states=states,
+        triggers=triggers,
+        after=after,
+        limit=limit + 1,
+        within=None if day is None else _length_of(day, desk.time.zone),
     )
-    shown = tuple(found[:RUNS])
-    return RunList(shown, _place_of(shown[-1].run) if len(found) > RUNS else None)
+    shown = tuple(found[:limit])
+    return RunList(shown, _place_of(shown[-1].run) if len(found) > limit else None)
+
+
+def _length_of(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """From midnight to midnight, which is an hour less or more where clocks are changed."""
+    begins = datetime(day.year, day.month, day.day, tzinfo=zone)
+    after = min(day, date.max - timedelta(days=2)) + timedelta(days=1)
+    return begins, datetime(after.year, after.month, after.day, tzinfo=zone)
 
 
 def _place_of(run: Run) -> Place:
@@ -217,11 +271,22 @@ def record(desk: Desk, run: Run, *, show: str = "all", sku: str = "", after: int
         run,
         counts,
         tuple(CallFigures(desk.app.pool, WORKSPACE).by_run(run_id)),
-        tuple(change for _, change in failures),
-        tuple(change for _, change in found[:CHANGES]),
+        tell(desk, [change for _, change in failures]),
+        tell(desk, [change for _, change in found[:CHANGES]]),
         found[CHANGES - 1][0] if len(found) > CHANGES else None,
         changes_removed_at(connection, run_id),
+        account(desk, run),
+        tuple(run_lists.failing(connection, run_id, AGAIN)) if failures else (),
     )
+
+
+def account(desk: Desk, run: Run) -> Account:
+    """What a run told of itself; nothing for one that could not."""
+    from trueup.postgres import run_progress
+
+    told = run_progress.told(desk.connection, run.run_id)
+    by = run_progress.cancelled_by(desk.connection, run.run_id)
+    return Account(told.progress.answers, told.progress.log, by) if told else Account({}, (), by)
 
 
 @dataclass(frozen=True, slots=True)

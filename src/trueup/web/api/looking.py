@@ -13,8 +13,14 @@ from trueup.postgres.decisions import PostgresDecisions
 from trueup.postgres.prune import changes_removed_at
 from trueup.views import daily, limits
 from trueup.views.desk import Desk
-from trueup.views.documents import change_as_json, run_as_json, status_as_json
+from trueup.views.documents import (
+    account_as_json,
+    change_as_json,
+    run_as_json,
+    status_as_json,
+)
 from trueup.views.held import group_as_json, grouped
+from trueup.views.runs import account
 from trueup.views.standing import gather
 from trueup.views.times import BusinessTime
 from trueup.web.api import answers
@@ -121,7 +127,8 @@ def _add_runs(api: Api) -> None:
             found = find_run(desk, caller.path("run_id"))
             removed_at = changes_removed_at(desk.connection, found.run_id)
             removed = {"changes_removed_at": desk.time.iso(removed_at)}
-            return run_as_json(found, desk.time) | removed
+            told = account_as_json(account(desk, found), desk.time)
+            return run_as_json(found, desk.time) | removed | told
 
     @api.reads(
         Described(

@@ -77,7 +77,7 @@ def router(house: House) -> APIRouter:
                 return now.state is JobState.DONE, f"{stands(now)}\n{progress_of(desk, now)}"
 
         news = Broadcast(f"job {job_id}", look, lambda told: told[1], lambda told: told[0])
-        return stream(house.parts, newsroom, request, news)
+        return stream(house, newsroom, request, news)
 
     return found
 

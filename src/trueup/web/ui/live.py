@@ -1,8 +1,8 @@
 """News for pages that are open: one thread looks for all browsers, server-sent events tell them.
 
 What is looked at comes from Postgres, so it does not matter where the work is done. Nobody who
-watches keeps anything waiting: a stream ends when its browser goes, when the server stops, and
-after some minutes, when the browser comes back and has to show again who it is.
+watches keeps anything waiting: a stream ends when its browser goes, when its session ends, when the
+server stops, and after some minutes, when the browser comes back and has to show again who it is.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from http import HTTPStatus
 from threading import Event, Lock, Thread
 from typing import Any, Final
@@ -18,12 +19,17 @@ from typing import Any, Final
 from fastapi.responses import StreamingResponse
 from starlette.requests import Request
 
-from trueup.web.parts import Parts, threaded
+from trueup.web.parts import threaded
+from trueup.web.refusals import Refusal
+from trueup.web.ui.access import House
+from trueup.web.ui.session import token_of
 from trueup.web.waiting import first_of
 
 EVERY: Final = 1.0  # seconds between two looks
 _BREATH: Final = 2.0  # seconds until a stream looks whether anybody listens still
 _LONGEST: Final = 300.0  # seconds of one stream
+_MOST: Final = 100  # who listen at a time
+_MOST_OF_ONE: Final = 12  # in one session; a browser by itself opens six to one address
 _AGAIN: Final = "retry: 2000\n\n"  # milliseconds until a browser comes back
 
 Look = Callable[[], Any]  # returns a value that can be compared; None: it is gone
@@ -35,6 +41,7 @@ class Follower:
 
     loop: asyncio.AbstractEventLoop
     subject: _Subject
+    who: str = ""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -61,13 +68,20 @@ class Newsroom:
         self._somebody_came = Event()
         self._thread: Thread | None = None
 
+    def has_room(self, who: str) -> bool:
+        """Whether one more may listen for somebody, named by a word of the caller's."""
+        with self._guard:
+            all_of_them = [one for found in self._subjects.values() for one in found.followers]
+        own = sum(one.who == who for one in all_of_them)
+        return len(all_of_them) < _MOST and own < _MOST_OF_ONE
+
     @contextmanager
-    def follow(self, name: str, look: Look) -> Iterator[Follower]:
+    def follow(self, name: str, look: Look, who: str = "") -> Iterator[Follower]:
         """News of a subject; `look` is asked when nobody follows it yet."""
         loop = asyncio.get_running_loop()
         with self._guard:
             subject = self._subjects.setdefault(name, _Subject(look))
-            follower = Follower(loop, subject)
+            follower = Follower(loop, subject, who)
             subject.followers.append(follower)
             if subject.seen:
                 follower.changed.set()
@@ -126,37 +140,64 @@ class Broadcast:
 
 
 def stream(
-    parts: Parts, newsroom: Newsroom, request: Request, broadcast: Broadcast
+    house: House, newsroom: Newsroom, request: Request, broadcast: Broadcast
 ) -> StreamingResponse:
-    """The answer that goes on for as long as there are news."""
+    """The answer that goes on for as long as there are news and its session lasts.
+
+    Raises `Refusal` (503) when too many listen already.
+    """
+    who = token_of(request)
+    if not newsroom.has_room(who):
+        raise Refusal(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "too many pages are open that move by themselves",
+            "close some of them; this one still shows all when it is loaded again",
+            headers={"Retry-After": "30"},
+        )
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would keep it back
-    told = _told(parts, newsroom, request, broadcast)
+    told = _told(house, newsroom, request, broadcast, who)
     return StreamingResponse(told, HTTPStatus.OK, headers, media_type="text/event-stream")
 
 
 async def _told(
-    parts: Parts, newsroom: Newsroom, request: Request, broadcast: Broadcast
+    house: House, newsroom: Newsroom, request: Request, broadcast: Broadcast, who: str
 ) -> AsyncIterator[str]:
-    monotonic = parts.deployment.clock.monotonic
-    until = monotonic() + _LONGEST
+    stopping, monotonic = house.parts.stopping, house.parts.deployment.clock.monotonic
+    until, heard = monotonic() + _LONGEST, request.headers.get("last-event-id", "")
     yield _AGAIN
-    with newsroom.follow(broadcast.name, broadcast.look) as follower:
-        while not parts.stopping.is_set() and monotonic() < until:
-            await first_of(_BREATH, follower.changed, parts.stopping)
-            if await request.is_disconnected():
+    with newsroom.follow(broadcast.name, broadcast.look, who) as follower:
+        while not stopping.is_set() and monotonic() < until:
+            await first_of(_BREATH, follower.changed, stopping)
+            if stopping.is_set() or await request.is_disconnected():
                 return
-            if not follower.changed.is_set():
+            signed_in = await threaded(_is_signed_in, house, who)
+            if signed_in is None:  # a browser that comes back finds out
+                return
+            if not follower.changed.is_set() and signed_in:
                 yield ": nothing new\n\n"
                 continue
             follower.changed.clear()
             news = follower.news
-            if news is None or broadcast.over(news):
+            if not signed_in or news is None or broadcast.over(news):
                 yield event("over", "")
                 return
-            yield event("shown", await threaded(broadcast.show, news))
+            shown = await threaded(broadcast.show, news)
+            # A browser that comes back says what it has.
+            mark = blake2b(shown.encode(), digest_size=8).hexdigest()
+            if mark != heard:
+                heard = mark
+                yield event("shown", shown, mark)
 
 
-def event(name: str, text: str) -> str:
+def _is_signed_in(house: House, token: str) -> bool | None:
+    """Whether the session still lasts; listening does not keep it awake. None: not to be known."""
+    with suppress(Exception):  # a database that cannot be asked
+        return house.people.lasts(token)
+    return None
+
+
+def event(name: str, text: str, mark: str = "") -> str:
     """One event as it goes over the wire; a line of `data` for each line of the text."""
     lines = text.splitlines() or [""]
-    return "".join([f"event: {name}\n", *(f"data: {one}\n" for one in lines), "\n"])
+    about = [f"id: {mark}\n"] if mark else []
+    return "".join([*about, f"event: {name}\n", *(f"data: {one}\n" for one in lines), "\n"])

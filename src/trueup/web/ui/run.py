@@ -14,16 +14,18 @@ from starlette.requests import Request
 
 from trueup.domain.deeds import Did
 from trueup.domain.errors import UsageError
+from trueup.domain.jobs import JobKind, JobRequest, Priority, Terms
 from trueup.domain.people import Role
-from trueup.domain.runs import Run, RunState
+from trueup.domain.runs import Run, RunState, Trigger
 from trueup.planner.explain import SIGNS, explain_value
 from trueup.postgres.cancelling import cancel_run
 from trueup.views.desk import Desk
 from trueup.views.documents import COUNTED, in_order
+from trueup.views.outcomes import why
 from trueup.views.runs import (
+    ANSWERED,
     ASKED_BY,
     MEANING,
-    REMEDY,
     SHOWN,
     Live,
     Record,
@@ -45,11 +47,12 @@ _DONE: Final[Mapping[str, str]] = {
     "cancelled": "It was told to stop: its requests in flight are finished, the rest is left for"
     " the next run.",
     "over": "It had already come to its end, so there was nothing to cancel.",
+    "agrees": "What failed in this run agrees by now, so there is nothing to try again.",
 }
 
 
 def router(house: House) -> APIRouter:
-    """`/w/{workspace}/runs/{id}`, its events, and cancelling it."""
+    """`/w/{workspace}/runs/{id}`, its events, cancelling it, and trying again what failed."""
     found = APIRouter(include_in_schema=False)
     newsroom = Newsroom()
 
@@ -64,13 +67,15 @@ def router(house: House) -> APIRouter:
             now = live(desk, run_id) if run.state is RunState.RUNNING else None
             if now is None or now.over:
                 return _record(seat, desk, now.run if now else run)
-            return seat.show("run_now.html", desk, live=now, gauge=gauge, notice=_notice(request))
+            notice = _notice(request)
+            return seat.show("run_now.html", desk, live=now, gauge=gauge, why=why, notice=notice)
 
     @found.get("/w/{workspace}/runs/{run_id}/events")
     async def events(request: Request, workspace: str, run_id: str) -> StreamingResponse:
         """What is new, until it is over."""
         seat = await threaded(house.seat, request, workspace)
-        return stream(house.parts, newsroom, request, _broadcast(seat, run_id))
+        await threaded(_require, seat, run_id)
+        return stream(house, newsroom, request, _broadcast(seat, run_id))
 
     @found.post("/w/{workspace}/runs/{run_id}/cancel")
     async def cancel(request: Request, workspace: str, run_id: str) -> Response:
@@ -81,6 +86,13 @@ def router(house: House) -> APIRouter:
         return see_other(
             f"/w/{workspace}/runs/{told.run_id}?done={'cancelled' if told.heard else 'over'}"
         )
+
+    @found.post("/w/{workspace}/runs/{run_id}/again")
+    async def again(request: Request, workspace: str, run_id: str) -> Response:
+        """Re-sync the products that failed in it and do not agree yet."""
+        seat = await threaded(house.seat, request, workspace, Role.OPERATOR)
+        await seat.form()
+        return await threaded(_again, seat, run_id)
 
     return found
 
@@ -107,6 +119,37 @@ def _cancel(seat: Seat, run_id: str) -> _Told:
     return _Told(run.run_id, heard=heard)
 
 
+def _again(seat: Seat, run_id: str) -> Response:
+    """Two who press at one moment get one job."""
+    with seat.desk() as desk:
+        run = _found(desk, run_id)
+        skus = record(desk, run).again
+    here = f"/w/{seat.workspace}"
+    if not skus:
+        return see_other(f"{here}/runs/{run.run_id}?done=agrees")
+    job = seat.house.parts.deployment.queue.ask(
+        JobRequest(
+            seat.workspace,
+            JobKind.SYNC,
+            Trigger.RESYNC,
+            Priority.PERSON,
+            Terms(skus, force=True),
+            merge=f"again:{run.run_id}",
+            asked_by=seat.person.name,
+        )
+    )
+    if job is None:
+        raise AssertionError("a job without a slot is always written down")
+    seat.note(Did.ASKED_FOR_RESYNC, ", ".join(skus), after={"job": job.job_id, "run": run.run_id})
+    return see_other(f"{here}/jobs/{job.job_id}")
+
+
+def _require(seat: Seat, run_id: str) -> None:
+    """Raise `Refusal` (404) for no run: a stream about nothing would not end."""
+    with seat.desk() as desk:
+        _found(desk, run_id)
+
+
 def _found(desk: Desk, run_id: str) -> Run:
     """The run; raises `Refusal` (404)."""
     try:
@@ -128,10 +171,16 @@ def _broadcast(seat: Seat, run_id: str) -> Broadcast:
             return live(desk, run_id)
 
     def shown(news: Live) -> str:
-        context = {"live": news, "gauge": gauge, "base": f"/w/{seat.workspace}"}
+        base = f"/w/{seat.workspace}"
+        context = {"live": news, "gauge": gauge, "why": why, "base": base}
         return bytes(render(seat.request, "run_live.html", context).body).decode()
 
-    return Broadcast(f"{seat.workspace} run {run_id}", look, shown, lambda news: bool(news.over))
+    return Broadcast(f"{seat.workspace} run {run_id}", look, shown, _is_over)
+
+
+def _is_over(news: Live) -> bool:
+    """Whether the page must be another one: the record, or that of a run that died."""
+    return news.over or news.writer is None
 
 
 def _record(seat: Seat, desk: Desk, run: Run) -> HTMLResponse:
@@ -155,7 +204,7 @@ def _record(seat: Seat, desk: Desk, run: Run) -> HTMLResponse:
         guards=guards_of(run),
         meaning=MEANING,
         asked_by=ASKED_BY,
-        remedy=REMEDY,
+        answered=ANSWERED,
         signs=SIGNS,
         value=explain_value,
         notice=_notice(seat.request),

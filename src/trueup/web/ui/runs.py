@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
@@ -15,8 +16,9 @@ from trueup.domain.deeds import Did
 from trueup.domain.jobs import Job, JobKind, JobRequest, Priority
 from trueup.domain.people import Role
 from trueup.domain.runs import RunState, Trigger
+from trueup.planner.explain import counted
 from trueup.postgres.run_lists import CountedRun, Place
-from trueup.views.runs import ASKED_BY, MEANING, RunList, listed
+from trueup.views.runs import ASKED_BY, RunList, listed
 from trueup.views.times import lasted
 from trueup.web.parts import threaded
 from trueup.web.ui.access import House, Seat
@@ -44,21 +46,22 @@ def router(house: House) -> APIRouter:
     def runs(request: Request, workspace: str) -> HTMLResponse:
         """A page of runs, with how long they took."""
         seat = house.seat(request, workspace)
-        states, triggers = _chosen(request)
+        wish = _wish(request)
         with seat.desk() as desk:
-            page = listed(desk, states, triggers, _place(request))
+            page = listed(desk, wish.states, wish.triggers, _place(request), wish.day)
             return seat.show(
                 "runs.html",
                 desk,
                 page=page,
                 bars=bars,
-                marks=duration_marks(page.runs, desk.time),
-                state=states[0].value if states else "",
-                trigger=triggers[0].value if triggers else "",
+                marks=_charts(page.runs, desk.time),
+                longest=max((one.run.duration_ms for one in page.runs), default=0) / 1000,
+                most_changes=max((one.applied for one in page.runs), default=0),
+                most_failures=max((one.failed for one in page.runs), default=0),
+                wish=wish,
                 states=_STATES,
                 asked_by=ASKED_BY,
-                meaning=MEANING,
-                older=_older(page, states, triggers),
+                older=_older(page, wish),
                 is_first="after" not in request.query_params,
             )
 
@@ -73,19 +76,24 @@ def router(house: House) -> APIRouter:
     return found
 
 
-def duration_marks(runs: Sequence[CountedRun], time: BusinessTime) -> list[Mark]:
-    """How long each took, the oldest first, in words too."""
-    return [_mark(one, time) for one in reversed(runs)]
-
-
-def _mark(one: CountedRun, time: BusinessTime) -> Mark:
-    run = one.run
-    began = f"{run.started_at.astimezone(time.zone):%Y-%m-%d %H:%M}"
-    if run.finished_at is None:
-        return Mark(None, f"{began}: {run.state.value}")
-    seconds = run.duration_ms / 1000
-    title = f"{began}: {lasted(seconds)}, {run.state.value}, {one.applied:,} changes"
-    return Mark(seconds, title, MOODS.get(run.state, ""))
+def _charts(runs: Sequence[CountedRun], time: BusinessTime) -> dict[str, list[Mark]]:
+    """How long each took, what it wrote and what failed, the oldest first, in words too."""
+    found: dict[str, list[Mark]] = {"duration": [], "changes": [], "failures": []}
+    for one in reversed(runs):
+        run = one.run
+        began = f"{run.started_at.astimezone(time.zone):%Y-%m-%d %H:%M}"
+        seconds = run.duration_ms / 1000
+        took = (
+            Mark(None, f"{began}: {run.state.value}")
+            if run.finished_at is None
+            else Mark(
+                seconds, f"{began}: {lasted(seconds)}, {run.state.value}", MOODS.get(run.state, "")
+            )
+        )
+        found["duration"].append(took)
+        found["changes"].append(Mark(one.applied, f"{began}: {counted(one.applied, 'change')}"))
+        found["failures"].append(Mark(one.failed, f"{began}: {one.failed:,} failed", "bad"))
+    return found
 
 
 def _ask(seat: Seat) -> Job | None:
@@ -105,13 +113,42 @@ def _ask(seat: Seat) -> Job | None:
     return job
 
 
-def _chosen(request: Request) -> tuple[tuple[RunState, ...], tuple[Trigger, ...]]:
-    """The filters of the address; what is none is not there."""
-    state, trigger = (request.query_params.get(name, "") for name in ("state", "trigger"))
-    return (
-        tuple(one for one in _STATES if one.value == state),
-        tuple(one for one in Trigger if one.value == trigger),
-    )
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Which runs an address asks for; what is none in it is not there."""
+
+    state: str
+    trigger: str
+    day: date | None
+
+    @property
+    def states(self) -> tuple[RunState, ...]:
+        """The state, if it names one."""
+        return tuple(one for one in _STATES if one.value == self.state)
+
+    @property
+    def triggers(self) -> tuple[Trigger, ...]:
+        """Who asked, if it names one."""
+        return tuple(one for one in Trigger if one.value == self.trigger)
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The filters, as an address has them."""
+        named = {"state": self.state, "trigger": self.trigger}
+        day = {} if self.day is None else {"day": self.day.isoformat()}
+        return {name: word for name, word in named.items() if word} | day
+
+
+def _wish(request: Request) -> Wish:
+    asked = request.query_params
+    state, trigger = asked.get("state", ""), asked.get("trigger", "")
+    try:
+        day = date.fromisoformat(asked.get("day", ""))
+    except ValueError:
+        day = None
+    wish = Wish(state, trigger, day)
+    known = state if wish.states else "", trigger if wish.triggers else ""
+    return Wish(*known, day)
 
 
 def _place(request: Request) -> Place | None:
@@ -123,14 +160,9 @@ def _place(request: Request) -> Place | None:
     return Place(began, request.query_params.get("run", "")) if began.tzinfo else None
 
 
-def _older(page: RunList, states: Sequence[RunState], triggers: Sequence[Trigger]) -> str:
+def _older(page: RunList, wish: Wish) -> str:
     """The address of the next page; empty on the last one."""
     if page.after is None:
         return ""
-    wanted: dict[str, Any] = {
-        **({"state": states[0].value} if states else {}),
-        **({"trigger": triggers[0].value} if triggers else {}),
-        "after": page.after.started_at.isoformat(),
-        "run": page.after.run_id,
-    }
-    return f"?{urlencode(wanted)}"
+    place = {"after": page.after.started_at.isoformat(), "run": page.after.run_id}
+    return f"?{urlencode(wish.query | place)}"
