@@ -22,6 +22,7 @@ def absent(number: int, words: str, *proofs: str) -> Defect:
 
 
 _ASKING = "integration/test_cron_endpoint_asking.py::test_"
+_WALK = "integration/test_page_security.py::test_"
 _RUNNING = "unit/test_running.py::test_"
 _READING = "unit/test_reading.py::test_"
 _PROJECT = "unit/test_project.py::test_"
@@ -198,6 +199,9 @@ DEFECTS: tuple[Defect, ...] = (
     absent(56, "the secret is compared character by character",
            "unit/web/test_bearer.py::test_every_secret_is_compared_whichever_fits"),
     absent(57, "anybody can spend the tokens",
+           _WALK + "nobody_sees_a_page_without_a_session",
+           _WALK + "nobody_uses_the_api_without_a_token",
+           _WALK + "nobody_uses_the_other_endpoints_without_the_secret",
            "integration/test_api_properties.py::test_every_answer_is_in_the_document"),
     absent(58, "tokens lie in clear text", _TOKENS + "the_database_holds_no_clear_text",
            _AUTH + "nothing_shows_a_secret"),
