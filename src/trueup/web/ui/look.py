@@ -57,6 +57,8 @@ def render(
     """A page. `context` names what the template shows."""
     given = {"request": request, "form_token": form_token(request), **context}
     page = _environment().get_template(template).render(given)
+    if (app := request.scope.get("app")) is not None:
+        page = app.state.parts.hiding.page(page)  # whoever wrote a secret into an error, say
     return HTMLResponse(page, status, dict(_HEADERS))
 
 
@@ -81,7 +83,7 @@ def ago(context: Context, instant: datetime | None) -> Markup | str:
     time: BusinessTime = context["time"]
     utc = f"{instant.astimezone(UTC):%H:%M:%S} UTC"
     title = f"{time.at(instant)}, {utc}"
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+    return Markup('<time class="ago" datetime="{}" title="{}">{}</time>').format(
         instant.astimezone(UTC).isoformat(), title, time.ago(instant)
     )
 
