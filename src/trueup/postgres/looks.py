@@ -57,6 +57,12 @@ def last(connection: Connection, what: JobKind) -> Look | None:
     return None if found is None else _look(found)
 
 
+def newest(connection: Connection) -> int:
+    """The number of the newest look of any kind."""
+    [(look_id,)] = connection.execute(_SQL["newest"]).fetchall()
+    return int(look_id)
+
+
 def earlier(connection: Connection, what: JobKind, limit: int) -> list[Look]:
     """Those before the newest, without lists, the newest first."""
     given = {"what": what.value, "limit": limit}

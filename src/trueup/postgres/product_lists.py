@@ -162,9 +162,7 @@ def whole_rows(
     query = _SQL["whole_rows"].format(
         rows=source.select(),
         dated=SQL("null::json") if prices is None else SQL("dated.prices"),
-        join_dated=SQL("")
-        if prices is None
-        else SQL("left join ({}) as dated on dated.id = listed.id").format(prices),
+        join_dated=SQL("") if prices is None else _SQL["dated_of"].format(prices=prices),
     )
     found = connection.execute(query, {"ids": list(ids)})
     return {row.id: row for row in _read_rows(text for (text,) in found)}

@@ -17,11 +17,10 @@ _SQL: Final[Mapping[str, sql.SQL]] = load_queries("trends")
 
 @dataclass(frozen=True, slots=True)
 class DayOfDrift:
-    """Records, and products with any, that were put back on a local day."""
+    """Records that were put back on a local day."""
 
     day: date
     records: int
-    products: int
 
 
 def drift_by_day(

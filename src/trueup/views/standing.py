@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from trueup.domain.errors import CredentialsError
 from trueup.domain.runs import Run, RunState
 from trueup.domain.states import Standing
-from trueup.views.tally import Tally
+from trueup.views.tally import Found, Tally
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -91,11 +91,12 @@ class Status:
 def gather(desk: Desk) -> Status:
     """Ask the ledger everything that `status` says."""
     from trueup.bootstrap import WORKSPACE
-    from trueup.postgres import attention, reports
+    from trueup.postgres import attention, looks, reports
 
     connection = desk.connection
     runs = tuple(reports.last_runs(connection, 1))
-    tally = _tally(desk, runs)
+    moves = tuple((run.run_id, run.state, run.finished_at) for run in runs)
+    tally = _lately(desk, "tally", moves, lambda: _count(desk))
     overview = reports.Overview(
         tally.standings, runs, tally.oldest_verification, *reports.persistent(connection)
     )
@@ -110,7 +111,7 @@ def gather(desk: Desk) -> Status:
         *_guard_notes(attention.held_by_guards(connection)),
         *(_held_note(reason) for reason in held),
         *_product_notes(overview, refused),
-        *_look_notes(desk),
+        *_look_notes(desk, (moves, looks.newest(connection))),
     )
     return Status(
         overview,
@@ -122,12 +123,9 @@ def gather(desk: Desk) -> Status:
     )
 
 
-def _tally(desk: Desk, runs: tuple[Run, ...]) -> Tally:
-    """All products counted: now, or on pages some seconds ago while no run has changed since."""
-    if desk.lately is None:
-        return _count(desk)
-    moves = tuple((run.run_id, run.state, run.finished_at) for run in runs)
-    return desk.lately.good("tally", moves, lambda: _count(desk))
+def _lately(desk: Desk, question: str, moves: Hashable, ask: Callable[[], Found]) -> Found:
+    """The answer of now, or on pages that of some seconds ago where nothing has moved since."""
+    return ask() if desk.lately is None else desk.lately.good(question, moves, ask)
 
 
 def _count(desk: Desk) -> Tally:
@@ -211,20 +209,30 @@ def _product_notes(overview: Overview, refused: int) -> Iterator[Attention]:
         yield Attention("failing", why, "`trueup errors`", overview.stubborn, *page)
 
 
-def _look_notes(desk: Desk) -> Iterator[Attention]:
+def _look_notes(desk: Desk, moves: Hashable) -> Iterator[Attention]:
     """What the last looks have found and nobody has settled since."""
-    from trueup.views import drift, duplicates
-
-    looked, searched = drift.gather(desk, earlier=0), duplicates.gather(desk, earlier=0)
-    if looked and (edited := sum(map(_is_edited, looked.products))):
-        why = f"somebody's edit, seen {desk.time.ago(looked.look.ended_at)}"
+    edited, seen_at, rivals = _lately(desk, "looks", moves, lambda: _unsettled(desk))
+    if edited and seen_at:
+        why = f"somebody's edit, seen {desk.time.ago(seen_at)}"
         yield Attention(
             "changed at Zoho", why, "`trueup drift` shows it", edited, "/drift", "See and repair"
         )
-    if searched and (rivals := sum(map(_has_rivals, searched.groups))):
+    if rivals:
         why = "of several records nobody knows which is ours"
         remedy = "`trueup duplicates` shows them"
         yield Attention("there twice", why, remedy, rivals, "/duplicates", "Say which")
+
+
+def _unsettled(desk: Desk) -> tuple[int, datetime | None, int]:
+    """Products that somebody edited, when that was seen, and what is there several times."""
+    from trueup.views import drift, duplicates
+
+    looked, searched = drift.gather(desk, earlier=0), duplicates.gather(desk, earlier=0)
+    return (
+        sum(map(_is_edited, looked.products)) if looked else 0,
+        looked.look.ended_at if looked else None,
+        sum(map(_has_rivals, searched.groups)) if searched else 0,
+    )
 
 
 def _is_edited(product: Product) -> bool:

@@ -1,11 +1,15 @@
 -- name: groups
 -- What asks for a person; an approval that has expired asks again.
-select rules[1], target, count(*), count(distinct sku_key), min(held_at), max(id),
-       (array_agg(last_run order by id desc))[1], (array_agg(why order by id desc))[1],
-       coalesce(sum(subscriptions), 0)
-from trueup.held_change
-where state = 'open' or (state = 'approved' and expires_at <= %(now)s)
-group by 1, 2
+select rule, asking.target, changes, products, since, newest, held.last_run, held.why,
+       asking.subscriptions
+from (
+    select rules[1] as rule, target, count(*) as changes, count(distinct sku_key) as products,
+           min(held_at) as since, max(id) as newest, coalesce(sum(subscriptions), 0) as subscriptions
+    from trueup.held_change
+    where state = 'open' or (state = 'approved' and expires_at <= %(now)s)
+    group by 1, 2
+) as asking
+join trueup.held_change as held on held.id = newest
 
 -- name: of_group
 select {columns} from trueup.held_change as held

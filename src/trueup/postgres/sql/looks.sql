@@ -21,6 +21,9 @@ where what = %(what)s
 order by look_id desc
 limit 1
 
+-- name: newest
+select coalesce(max(look_id), 0) from trueup.look
+
 -- name: earlier
 select what, began_at, ended_at, looked, found, asked_by, '{}'::jsonb from trueup.look
 where what = %(what)s

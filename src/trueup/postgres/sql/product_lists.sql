@@ -59,5 +59,10 @@ select row_to_json(q)::text
 from (select listed.*, {dated} as dated_prices from ({rows}) as listed {join_dated}) as q
 where q.id = any(%(ids)s::uuid[])
 
+-- name: dated_of
+-- The prices of these alone are read, not of all and then joined.
+left join (select * from ({prices}) as known where known.id = any(%(ids)s::uuid[])) as dated
+    on dated.id = listed.id
+
 -- name: families
 select distinct coalesce({column}, '')::text as family from ({rows}) as p order by 1 limit 200

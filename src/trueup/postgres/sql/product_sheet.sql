@@ -8,9 +8,10 @@ limit 100
 -- name: ids_of_sku
 select p.id::text from ({rows}) as p where coalesce(p.sku, '') = %(sku)s
 union
-select offering_id::text from trueup.product_state as state
-where state.sku = %(sku)s and exists (
-    select from trueup.absence where absence.offering_id = state.offering_id::text)
+select state.offering_id::text
+from (select offering_id::uuid as id from trueup.absence offset 0) as gone
+join trueup.product_state as state on state.offering_id = gone.id
+where state.sku = %(sku)s
 limit 10
 
 -- name: near_skus

@@ -12,7 +12,7 @@ order by 1, 2
 select count(distinct offering_id) filter (where quarantined),
        count(distinct offering_id) filter (where not quarantined and failures > %(patience)s)
 from trueup.product_state
-where status in ('failed', 'held')
+where status in ('failed', 'held') and (quarantined or failures > %(patience)s)
 
 -- name: trouble_counts
 select status, count(*)

@@ -1,7 +1,6 @@
 -- name: drift
--- What was put back, by local day.
-select (at at time zone %(zone)s)::date, count(*),
-       count(distinct coalesce(nullif(owner, ''), kind || '/' || code))
+-- What was put back, by local day. Of nothing but the time, so that an index has all of it.
+select (at at time zone %(zone)s)::date, count(*)
 from trueup.change_history
 where reason = 'drifted' and status = 'applied' and at >= %(since)s
 group by 1
