@@ -43,7 +43,8 @@ def test_from_the_first_admin_to_the_last(database_url: str) -> None:
         assert _found(people, "bea").role is Role.APPROVER
         _out_and_in(user, people)
         deeds = [(deed.action, deed.subject, deed.via) for deed in people.deeds(9)]
-    said = ["disabled", "reset the password", "disabled", "changed the role", "invited", "invited"]
+    said = ["disabled", "reset the password", "disabled", "signed out everywhere"]
+    said += ["changed the role", "invited", "invited"]
     assert [action for action, *_ in deeds] == said
     assert {via for *_, via in deeds} == {"cli"}
     told = user("list", "--json").document["people"]
@@ -72,6 +73,7 @@ def _found(people: People, login: str) -> Person:
 
 
 def _out_and_in(user: User, people: People) -> None:
+    assert user("out", "bea").code == 0
     assert user("disable", "bea").code == 0
     assert user("add", "bea").code == 2
     assert LINK.search(user("reset", "bea").stdout)

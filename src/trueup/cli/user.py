@@ -142,6 +142,21 @@ def reset(login: Login, /, *, address: Address = "") -> None:
     _tell_link(person, base, token)
 
 
+@app.command(name="out")
+def sign_out(login: Login, /) -> None:
+    """Sign somebody out, wherever they are signed in; their password stays.
+
+    For example:
+      trueup user out ann
+    """
+    with open_deployed() as deployment:
+        people = _people(deployment)
+        person = _found(people, login)
+        people.close_all(person.person_id)
+        _note(deployment, people, Did.SIGNED_OUT_EVERYWHERE, person, after={})
+    output.say(f"{person.login} is signed out everywhere")
+
+
 def _people(deployment: Deployment) -> People:
     from trueup.postgres.people import People
 
@@ -184,7 +199,7 @@ def _note(
     before: Mapping[str, str] | None = None,
     after: Mapping[str, str] | None = None,
 ) -> None:
-    now, became = deployment.clock.now(), after or {"role": person.role}
+    now, became = deployment.clock.now(), {"role": person.role} if after is None else after
     deed = Deed(now, who_asks(), action, person.login, before=before or {}, after=became, via="cli")
     people.note(deed)
 

@@ -27,6 +27,7 @@ _MOST_NAMED: Final = 10
 _KINDS: Final[dict[type[orders.JobOrder], tuple[JobKind, Trigger, Did]]] = {
     orders.Sync: (JobKind.SYNC, Trigger.CLI, Did.ASKED_FOR_RUN),
     orders.Resync: (JobKind.SYNC, Trigger.RESYNC, Did.ASKED_FOR_RESYNC),
+    orders.Look: (JobKind.SYNC, Trigger.RESYNC, Did.ASKED_FOR_LOOK),
     orders.Repair: (JobKind.SYNC, Trigger.REPAIR, Did.ASKED_FOR_REPAIR),
     orders.Verify: (JobKind.VERIFY, Trigger.CLI, Did.ASKED_FOR_VERIFICATION),
     orders.Drift: (JobKind.DRIFT, Trigger.CLI, Did.ASKED_FOR_DRIFT),
@@ -178,10 +179,10 @@ def _terms(desk: Desk, order: orders.JobOrder) -> Terms:
         case orders.Sync():
             targets, most = _targets(order.targets), order.max_products
             return replace(terms, targets=targets, max_products=most, dry_run=order.dry_run)
-        case orders.Resync() | orders.Repair() | orders.Verify():
+        case orders.Resync() | orders.Look() | orders.Repair() | orders.Verify():
             skus, targets = known_skus(desk, order.skus or ()), _targets(order.targets)
-            force = not isinstance(order, orders.Verify)
-            return replace(terms, skus=skus, targets=targets, force=force)
+            force, looks = not isinstance(order, orders.Verify), isinstance(order, orders.Look)
+            return replace(terms, skus=skus, targets=targets, force=force, dry_run=looks)
     return terms
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from trueup.domain.jobs import Ending, JobKind, JobState
 from trueup.domain.people import Role
 from trueup.domain.states import Standing
+from trueup.views.preflight import Verdict
 
 
 class Document(BaseModel):
@@ -214,6 +215,13 @@ class LookDocument(Document):
 
     last: dict[str, Any] | None
     earlier: list[dict[str, Any]]
+
+
+class CheckDocument(Document):
+    """What a run relies on, each with what to do where it lacks."""
+
+    verdict: Verdict
+    lines: list[dict[str, Any]]
 
 
 class SettingsDocument(Document):

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from trueup.domain.deeds import Did
 from trueup.domain.jobs import Job
 from trueup.domain.people import Role
-from trueup.views.documents import deed_as_json, job_as_json, worker_as_json
+from trueup.postgres.cancelling import cancel_run
+from trueup.views.documents import deed_as_json, job_as_json, run_as_json, worker_as_json
 from trueup.views.schedules import page_of, read_past, schedule_as_json
 from trueup.views.settings_document import settings_as_json
 from trueup.views.times import BusinessTime
@@ -18,6 +19,7 @@ from trueup.web.api import answers
 from trueup.web.api.asked import LIMIT, Asked, whole, words_of
 from trueup.web.api.callers import Caller
 from trueup.web.api.endpoints import PREFIX, WORKSPACE, Api, Described, Document, Reply
+from trueup.web.api.looking import find_run
 from trueup.web.outcome import told_of
 from trueup.web.refusals import Refusal
 
@@ -30,6 +32,7 @@ _SUBJECT = words_of("subject", "Only deeds about this: a SKU, a run, an account.
 def add(api: Api) -> None:
     """The endpoints."""
     _add_jobs(api)
+    _add_cancelling(api)
     _add_plans(api)
     _add_deeds(api)
 
@@ -146,6 +149,33 @@ def _add_deeds(api: Api) -> None:
             "deeds": [deed_as_json(one, time) for one in shown],
             "next": shown[-1].deed_id if len(found) > most else None,
         }
+
+
+def _add_cancelling(api: Api) -> None:
+    @api.does(
+        Described(
+            f"{WORKSPACE}/runs/{{run_id}}/cancel",
+            "v1_cancel_run",
+            answers.RunDocument,
+            "Stop a run",
+            role=Role.OPERATOR,
+            statuses=[HTTPStatus.CONFLICT],
+        )
+    )
+    def cancel(caller: Caller, _: None) -> Reply:
+        """Wherever it is made; its requests in flight are finished, the rest is deferred."""
+        queue = caller.house.parts.deployment.queue
+        with caller.desk() as desk:
+            run = find_run(desk, caller.path("run_id"))
+            job = queue.of_run(run.run_id)
+            if job is not None and job.request.workspace == caller.workspace:
+                heard = queue.cancel(job.job_id, caller.name) is not None
+            else:
+                heard = cancel_run(desk.app.pool, run.run_id, caller.name)
+            if not heard:
+                raise Refusal(HTTPStatus.CONFLICT, "the run is over", runId=run.run_id)
+            caller.note(Did.CANCELLED_RUN, run.run_id)
+            return Reply(run_as_json(find_run(desk, run.run_id), desk.time))
 
 
 def find_job(caller: Caller) -> Job:

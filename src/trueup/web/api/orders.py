@@ -40,6 +40,13 @@ class Resync(_Order, tag="resync"):
     targets: Targets | None = None
 
 
+class Look(_Order, tag="look"):
+    """Compare these products with what is there now, and write nothing."""
+
+    skus: Skus
+    targets: Targets | None = None
+
+
 class Repair(_Order, tag="repair"):
     """What differs, whenever it was verified; of these products, or of all. Guards still hold."""
 
@@ -62,7 +69,7 @@ class Duplicates(_Order, tag="duplicates"):
     """Search for records that are one thing twice."""
 
 
-JobOrder = Sync | Resync | Repair | Verify | Drift | Duplicates
+JobOrder = Sync | Resync | Look | Repair | Verify | Drift | Duplicates
 ANY_JOB: Final[Any] = JobOrder
 
 

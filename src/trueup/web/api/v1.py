@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from trueup.web.api import acting, catalogue, deciding, keeping, looking
+from trueup.web.api import acting, catalogue, checking, deciding, keeping, looking
 from trueup.web.api.endpoints import Api
 from trueup.web.ui.access import House
 
@@ -12,6 +12,6 @@ from trueup.web.ui.access import House
 def router(house: House) -> APIRouter:
     """All of them."""
     api = Api(house)
-    for part in (looking, catalogue, keeping, acting, deciding):
+    for part in (looking, catalogue, keeping, acting, deciding, checking):
         part.add(api)
     return api.router

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from threading import Lock
-
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from starlette.requests import Request
@@ -14,8 +11,8 @@ from trueup.domain.people import Role
 from trueup.views.checking import ask_everything, nothing_made
 from trueup.views.health import gather
 from trueup.views.preflight import Findings
+from trueup.web.once import OneCheck
 from trueup.web.parts import threaded
-from trueup.web.refusals import Refusal
 from trueup.web.ui.access import House, Seat
 from trueup.web.ui.charts import gauge
 
@@ -23,8 +20,7 @@ from trueup.web.ui.charts import gauge
 def router(house: House) -> APIRouter:
     """`/health` of a workspace, and the checks that cost requests."""
     found = APIRouter(include_in_schema=False, prefix="/w/{workspace}/health")
-    checking: set[str] = set()
-    guard = Lock()
+    one_check = OneCheck()
 
     @found.get("")
     def health(request: Request, workspace: str) -> HTMLResponse:
@@ -45,18 +41,8 @@ def router(house: House) -> APIRouter:
         """Everything that `trueup check` asks: about 25 requests, nothing is written."""
         seat = await threaded(house.seat, request, workspace, Role.OPERATOR)
         await seat.form()
-        with guard:
-            if workspace in checking:
-                raise Refusal(
-                    HTTPStatus.CONFLICT,
-                    "somebody has asked for the same check, and it is not over yet",
-                    "go back, and try again in a minute",
-                )
-            checking.add(workspace)
-        try:
+        with one_check.of(workspace):
             return await threaded(_checked, seat)
-        finally:
-            checking.discard(workspace)
 
     return found
 
