@@ -127,6 +127,21 @@ def test_every_link_leads_somewhere() -> None:
     assert broken == []
 
 
+def test_every_page_is_found_from_the_readme() -> None:
+    """By links, in a few steps; a folder stands for what lies in it."""
+    found, new = set[Path](), {ROOT / "README.md"}
+    while new:
+        found |= new
+        targets = {
+            (page.parent / target).resolve()
+            for page in new
+            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+        }
+        within = {page for folder in targets if folder.is_dir() for page in folder.glob("*.md")}
+        new = {page for page in targets | within if page.suffix == ".md"} - found
+    assert sorted(page.name for page in set(PAGES) - found) == []
+
+
 def _anchors(page: Path) -> set[str]:
     titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
