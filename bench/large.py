@@ -98,13 +98,19 @@ def main() -> int:
     return 0
 
 
-def build(url: str, products: int, nights: int) -> list[tuple[str, str]]:
-    """Fill an upgraded database; the tables that have more than a thousand rows then."""
+def fill(url: str, products: int, nights: int) -> None:
+    """Fill an upgraded database."""
     given = {"products": products, "nights": nights}
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(STATEMENTS["catalogue"], {"count": products})
         for statement in _YEAR.values():
             connection.execute(statement, given)
+
+
+def build(url: str, products: int, nights: int) -> list[tuple[str, str]]:
+    """Fill one and tidy up; the tables that have more than a thousand rows then."""
+    fill(url, products, nights)
+    with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("vacuum analyze")
         found = connection.execute(
             "select schemaname || '.' || relname, n_live_tup,"

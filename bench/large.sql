@@ -82,7 +82,7 @@ select 'billing_plan', 'FIB-' || lpad(n::text, 7, '0'), 'billing', 'FIB-' || lpa
        'the price would fall by 55.6 %%', case when n <= 500 then 'open' else 'applied' end,
        'schedule-6', 'schedule-6', now() - make_interval(hours => n),
        case when n > 500 then now() - make_interval(hours => n) end
-from generate_series(1, 9000) as n
+from generate_series(1, least(9000, %(products)s)) as n
 
 -- name: logs
 insert into zoho_sync_logs

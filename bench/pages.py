@@ -2,8 +2,7 @@
 
 Builds a database with so many products and a year of runs (as `bench.large` does), serves it with
 `trueup serve` as a process of its own, and asks for every page over HTTP as somebody who is signed
-in. `--database` measures one that `--keep` has built before. Prints Markdown; a page that is slower
-than the goal makes it fail.
+in. Prints Markdown; a page that is slower than the goal makes it fail.
 """
 
 from __future__ import annotations
@@ -13,8 +12,7 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,9 +35,9 @@ _TEXT = (Path(__file__).parent / "pages.sql").read_text(encoding="utf-8")
 _PARTS = re.split(r"^-- name: (\w+)\n", _TEXT, flags=re.MULTILINE)[1:]
 _MORE = {n: sql.SQL(body) for n, body in zip(_PARTS[0::2], _PARTS[1::2], strict=True)}
 _SESSION = "an-invented-session-of-the-benchmark"
+COOKIES = {"trueup_session": _SESSION}
 _W = "/w/default"
 _NOBODY = "00000000-0000-4000-8000-000000000000"
-_PRODUCT = "9f82fdc3-9dde-3ba1-5aea-2eee1a76c79c"  # overwritten by `_places` with one that is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,8 @@ def pages(at: Places) -> list[Page]:
         Page("… of one guard", f"{_W}/approvals/by/price_fall/billing"),
         Page("… its last page", f"{_W}/approvals/by/price_fall/billing?page=90"),
         Page(
-            "… deciding on all of it", f"{_W}/approvals/decide?verb=approve&all=price_fall:billing&upto=999999"
+            "… deciding on all of it",
+            f"{_W}/approvals/decide?verb=approve&all=price_fall:billing&upto=999999",
         ),
         Page("drift", f"{_W}/drift"),
         Page("duplicates", f"{_W}/duplicates"),
@@ -169,11 +168,13 @@ def main() -> int:
             url = stack.enter_context(lab.database())
             build(url, given.products, given.nights)
             vary(url, given.products)
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("vacuum analyze")
         token = sign_in(url)
         for name, text in facts.items():
             print(f"- {name}: {text}")
         with served(folder, DATABASE_URL=url) as (address, pid):
-            slow = _measure(address, pid, token, _places(url), given)
+            slow = _measure(address, pid, token, places(url), given)
     for name in slow:
         print(f"SLOW {name}")
     return 1 if slow else 0
@@ -185,7 +186,6 @@ def vary(url: str, products: int) -> None:
         connection.execute("set synchronous_commit = off")
         for statement in _MORE.values():
             connection.execute(statement, {"products": products})
-        connection.execute("vacuum analyze")
 
 
 def sign_in(url: str) -> str:
@@ -202,9 +202,10 @@ def sign_in(url: str) -> str:
         return added[1]
 
 
-def _places(url: str) -> Places:
+def places(url: str) -> Places:
+    """The places of a database that was built and varied."""
     with psycopg.connect(url) as connection:
-        found = dict(
+        found: dict[str, str] = dict(
             connection.execute(
                 "select sku, id::text from service_packages"
                 " where sku in ('FIB-0000007', 'FIB-0000040')"
@@ -221,9 +222,9 @@ def _measure(
 ) -> list[str]:
     """Print the table; which pages are slower than the goal."""
     slow: list[str] = []
-    cookies, bearer = {"trueup_session": _SESSION}, {"Authorization": f"Bearer {token}"}
+    bearer = {"Authorization": f"Bearer {token}"}
     print("\n| page | median ms | worst ms | kB |\n|---|---:|---:|---:|")
-    with httpx2.Client(base_url=address, cookies=cookies, timeout=60) as client:
+    with httpx2.Client(base_url=address, cookies=COOKIES, timeout=60) as client:
         for page in (*pages(at), *endpoints(at)):
             if given.only and given.only not in page.name + page.path:
                 continue
@@ -244,13 +245,15 @@ def _ask(
 ) -> tuple[list[float], int]:
     """How long so many requests took, after one that warms up, and how large the answer is."""
     taken: list[float] = []
+    size = 0
     for _ in range(times + 1):
         began = time.perf_counter()
         answer = client.get(page.path, headers=headers)
         taken.append((time.perf_counter() - began) * 1000)
         if answer.status_code != page.status:
             raise RuntimeError(f"{page.path}: {answer.status_code}: {answer.text[:2000]}")
-    return taken[1:], len(answer.content)
+        size = len(answer.content)
+    return taken[1:], size
 
 
 def _export(client: httpx2.Client, pid: int) -> None:
@@ -265,19 +268,6 @@ def _export(client: httpx2.Client, pid: int) -> None:
         f"\nThe whole list as CSV: the first bytes after {first:.0f} ms, {size / 1e6:.1f} MB in"
         f" {seconds:.1f} s; the server's memory went from {before:.0f} to {memory(pid):.0f} MB.\n"
     )
-
-
-@contextmanager
-def kept(products: int, nights: int, folder: Path) -> Iterator[str]:
-    """A database like the one that is measured, for as long as somebody looks into it."""
-    lab = Lab(folder, quick=False)
-    try:
-        with lab.database() as url:
-            build(url, products, nights)
-            vary(url, products)
-            yield url
-    finally:
-        lab.close()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -59,7 +59,7 @@ insert into trueup.deed (at, who, via, workspace, action, subject, reason)
 select now() - make_interval(mins => 17 * n), 'Person ' || n %% 12, 'page', 'default',
        (array['re-sync', 'approve', 'verify a product', 'revert'])[1 + n %% 4],
        'FIB-' || lpad(n::text, 7, '0'), 'because ' || n
-from generate_series(1, 20000) as n
+from generate_series(1, least(20000, %(products)s)) as n
 
 -- name: people
 insert into trueup.person (login, name, role, standing)
