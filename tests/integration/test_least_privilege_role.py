@@ -14,7 +14,10 @@ from support.agreement import a_catalogue_row
 from support.crew import open_crew
 from support.postgres import fresh_database, with_database
 from support.site import Site, open_site
+from trueup.domain.deeds import Did
 from trueup.domain.jobs import Ending, Priority
+from trueup.postgres.people import People
+from trueup.postgres.pool import open_pool
 
 LOOKING = ("status", "held", "jobs", "verify")
 ROLE = Path(__file__).parents[2] / "deploy/supabase/role.sql"
@@ -67,6 +70,23 @@ def test_the_role_can_do_the_job(site: Site) -> None:
         assert job.ending is Ending.SUCCEEDED, job
         assert worker.end() == 0, crew.logs()
     site.assert_nothing_left()
+
+
+def test_the_role_can_let_people_in(site: Site) -> None:
+    """Accounts, links, sessions, tokens, deeds, and what a look found."""
+    for words in (["user", "add", "ann"], ["token", "add", "board"], ["drift"], ["products"]):
+        done = site.call(*words)
+        assert done.code in {0, 1}, f"{words}: {done}"
+    with open_pool(site.env["DATABASE_URL"], 2) as pool:
+        people = People(pool)
+        [ann] = people.everybody()
+        people.invite(ann.person_id, "a link")
+        assert people.accept("a link", "a hash") is not None
+        people.open(ann.person_id, "a session", "127.0.0.1")
+        assert people.whose("a session") is not None
+        people.close_all(ann.person_id)
+        assert people.whose("a session") is None
+        assert {deed.action for deed in people.deeds(10)} >= {Did.INVITED, Did.LET_PROGRAM_IN}
 
 
 @pytest.mark.parametrize(
