@@ -5,17 +5,17 @@ The browser is Debian's, which `.ci/run` installs; `TRUEUP_CHROMIUM` names anoth
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
 OUT = Path(__file__).parents[2] / ".ci" / "out" / "pages"  # pictures of every page; git ignores it
 DESK = {"width": 1280, "height": 900}
@@ -30,14 +30,9 @@ _QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-_OPTIONS = {"runOnly": {"type": "tag", "values": _RULES}, "resultTypes": ["violations"]}
+_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _GRAVE = {"serious", "critical"}
 _WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-LINKS = "[...document.querySelectorAll('main a:not([download])')].map(a => a.getAttribute('href'))"
-_MENU = "[...document.querySelectorAll('header a')].map(a => a.getAttribute('href'))"
-ONE = re.compile(r"(?<=/runs/)[^/?#]+|(?<=/products/)(id/)?[^/?#]+|(?<=/people/)\d+")
-_FILE = re.compile(r"\.(csv|json|html)$")
 _AXE = Axe()
 expect.set_options(timeout=PATIENCE)
 
@@ -75,6 +70,13 @@ class Visitor:
         assert answer is not None
         assert answer.status < 400, f"{path}: {answer.status}"
         return self.page
+
+    def leave_for(self, path: str) -> Page:
+        """Open another page from one that may load itself again just now, as a job has ended."""
+        for _ in range(3):
+            with suppress(Error):
+                return self.go(path)
+        return self.go(path)
 
     def wide(self) -> bool:
         """Whether one has to scroll sideways."""
@@ -134,27 +136,22 @@ def _listen(page: Page, visitor: Visitor) -> None:
     page.on("request", request)
 
 
-def pages_of(visitor: Visitor) -> list[str]:
-    """Where the menu leads, and one product, one run and each question that these pages ask."""
-    menu = [path for path in visitor.go("/w/default").evaluate(_MENU) if path.startswith("/")]
-    found = {ONE.sub("one", path): path for path in menu}
-    for path in menu:
-        for link in visitor.go(path).evaluate(LINKS):
-            plain = (link or "").partition("#")[0]
-            if plain.startswith("/w/") and "?" not in plain and not _FILE.search(plain):
-                found.setdefault(ONE.sub("one", plain), plain)
-    return list(found.values())
-
-
-def grave_findings(page: Page) -> list[str]:
-    """What axe-core finds serious or critical, with the element it means."""
-    found = _AXE.run(page, options=_OPTIONS)
+def grave_findings(page: Page, *rules: str) -> list[str]:
+    """What axe-core finds serious or critical, with the element it means; by these rules alone."""
+    only = {"type": "rule", "values": list(rules)} if rules else {"type": "tag", "values": _TAGS}
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_AXE.axe_script)
+    found = page.evaluate("axe.run(document, arguments[0])".replace("arguments[0]", _asked(only)))
     return [
         f"{one['id']} ({one['impact']}): {node['html'][:160]}"
-        for one in found.response["violations"]
+        for one in found["violations"]
         if one["impact"] in _GRAVE
         for node in one["nodes"][:3]
     ]
+
+
+def _asked(only: dict[str, Any]) -> str:
+    return json.dumps({"runOnly": only, "resultTypes": ["violations"]})
 
 
 def picture(page: Page, name: str) -> Path:

@@ -1,7 +1,8 @@
 """A served site with people, and with something of everything that can be wrong.
 
 `FIB-0001` has a price that a guard holds, `FIB-0002` a row that cannot be read, `FIB-0003` is
-refused by Billing, `FIB-0004` and `FIB-0005` were changed by hand at Zoho; the others agree.
+refused by Billing, `FIB-0004` and `FIB-0005` were changed by hand at Zoho, `FIB-0009` is in the CRM
+twice and nobody knows which is ours; the others agree.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from trueup.postgres.pool import open_pool
 from trueup.web.ui.passwords import hashed
 
 HELD, UNREADABLE, REFUSED, EDITED, DRIFTED = (f"FIB-000{number}" for number in range(1, 6))
+TWICE = "FIB-0009"
 PRODUCTS = 8
 OUT = Path(__file__).parents[2] / ".ci" / "out"  # what a failed test is explained with
 PASSWORD = "an invented pass phrase"
@@ -92,8 +94,11 @@ def _let_nights_pass(site: Site) -> None:
             a_catalogue_row(2, monthly=0),
             a_catalogue_row(3, monthly=510),
             a_catalogue_row(6, description="Now installed within ten days"),
+            a_catalogue_row(9),
         ]
     )
+    for name in ("One of them", "The other"):
+        site.console.add("crm", "products", Product_Code=TWICE, Product_Name=name)
     site.console.weather(REFUSAL)
     second = site.call("run")
     assert second.code == 1, str(second)
