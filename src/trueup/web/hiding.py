@@ -7,9 +7,14 @@ names of products as they are, so here only values are hidden that are known to 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
+
+from markupsafe import escape
 
 from trueup.logs import MASK, SHORTEST_SECRET
+
+# On a page a short one would be found in names of ours; keys and tokens of Zoho are longer.
+SHORTEST_ON_A_PAGE: Final = 12
 
 
 class Hiding:
@@ -24,6 +29,13 @@ class Hiding:
         for secret in self._known:
             text = text.replace(secret, MASK)
         return text
+
+    def page(self, markup: str) -> str:
+        """The markup without them, as they are and as markup writes them."""
+        for secret in self._known:
+            if len(secret) >= SHORTEST_ON_A_PAGE:
+                markup = markup.replace(secret, MASK).replace(str(escape(secret)), MASK)
+        return markup
 
     def value(self, value: Any) -> Any:
         """The same for every text in a document, its keys included."""

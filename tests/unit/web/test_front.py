@@ -121,6 +121,17 @@ def test_a_secret_in_the_path_is_not_in_the_line() -> None:
     assert HIDDEN not in str(ask(well, path=f"/api/{HIDDEN}").lines)
 
 
+def test_a_link_that_lets_somebody_in_is_in_no_line() -> None:
+    """It works until it is used, so that whoever reads the log must not find it there."""
+    [line] = ask(well, path="/welcome/an-invented-link").lines
+    assert line["path"] == "/welcome/***"
+
+
+def test_over_https_a_browser_is_told_to_stay_there() -> None:
+    assert ask(well, scheme="https").headers["strict-transport-security"] == "max-age=31536000"
+    assert "strict-transport-security" not in ask(well, scheme="http").headers
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 def test_what_is_asked_every_few_seconds_is_for_a_detailed_log(path: str) -> None:
     assert [line["log_level"] for line in ask(well, path=path).lines] in ([], ["debug"])

@@ -57,9 +57,15 @@ def render(
     """A page. `context` names what the template shows."""
     given = {"request": request, "form_token": form_token(request), **context}
     page = _environment().get_template(template).render(given)
-    if (app := request.scope.get("app")) is not None:
-        page = app.state.parts.hiding.page(page)  # whoever wrote a secret into an error, say
+    if (parts := _parts(request)) is not None:
+        page = parts.hiding.page(page)  # whoever wrote a secret into an error, say
     return HTMLResponse(page, status, dict(_HEADERS))
+
+
+def _parts(request: Request) -> Any:
+    """What the endpoints share; None where a page is made without them."""
+    app = request.scope.get("app")
+    return None if app is None else getattr(app.state, "parts", None)
 
 
 @pass_context

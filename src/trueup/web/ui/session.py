@@ -177,9 +177,10 @@ def login_address(request: Request) -> str:
 
 def local_path(wanted: str) -> str:
     """A path of ours; whatever leads elsewhere is the first page."""
+    read = wanted.replace("\\", "/")  # as browsers do
     try:
-        parts = urlsplit(wanted.replace("\\", "/"))
+        parts = urlsplit(read)
     except ValueError:
         return "/"
     plain = wanted.isprintable() and not parts.scheme and not parts.netloc
-    return wanted if plain and wanted.startswith("/") and not wanted.startswith("//") else "/"
+    return wanted if plain and read.startswith("/") and not read.startswith("//") else "/"
