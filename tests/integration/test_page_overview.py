@@ -116,3 +116,13 @@ def test_a_page_without_its_database_is_a_page(
         told = client.get(f"{BASE}/products", headers={"Accept": "application/json"})
         assert told.json()["error"] == "the database cannot be reached"
     assert client.get(f"{BASE}/products").status_code == 200
+
+
+def test_a_typed_address_with_a_slash_at_its_end_leads_there(client: TestClient) -> None:
+    assert str(client.get(f"{BASE}/").url).endswith(BASE)
+
+
+def test_from_a_workspace_that_is_none_there_is_a_way_back(client: TestClient) -> None:
+    answer = client.get("/w/nowhere/products")
+    assert answer.status_code == 404
+    assert 'href="/">First page' in answer.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
@@ -46,6 +47,12 @@ def router(house: House) -> APIRouter:
         seat = house.seat(request, workspace)
         with seat.desk() as desk:
             return seat.show("overview.html", desk, **_gathered(desk))
+
+    @found.get("/w/{workspace}/")
+    def typed(request: Request, workspace: str) -> Response:
+        """The same, for people who type addresses."""
+        house.seat(request, workspace)
+        return see_other(f"/w/{quote(workspace)}")
 
     return found
 

@@ -90,16 +90,12 @@ def last_page(scope: Scope, refusal: Refusal) -> HTMLResponse | None:
 
 
 def _ways(request: Request) -> list[tuple[str, str]]:
-    """Pages to go on from; those of the workspace that the address names."""
+    """Pages to go on from; those of the workspace that the address names, if it is one."""
     path = request.scope["path"]
     found = _WORKSPACE.match(path)
-    if found is None:
-        return [("/", "To the overview")]
+    first = ("/", "First page")
+    if found is None or path == found[0]:
+        return [first]
     base = f"/w/{quote(found[1])}"
-    if path == base:
-        return [("/", "To the first page")]
-    return [
-        (base, "To the overview"),
-        (f"{base}/products", "All products"),
-        (f"{base}/runs", "All runs"),
-    ]
+    names = (("", "To the overview"), ("/products", "All products"), ("/runs", "All runs"))
+    return [*((f"{base}{page}", name) for page, name in names), first]
