@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,7 @@ REASONS: Mapping[Why, str] = {
     Why.STORED_ID: "stored id",
     Why.NAME: "near name",
 }
+_ADOPTION = re.compile(r"`trueup adopt [^`]*`")
 _PARTS = {Kind.BILLING_PRODUCT: Part.PRODUCT, Kind.BILLING_PLAN: Part.PLAN}  # of an item: it tells
 
 
@@ -85,6 +87,11 @@ class Group:
     def moved_on(self) -> bool:
         """Whether a record was bound, or let go, since they were read."""
         return any(record.bound_to != record.bound_now for record in self.records)
+
+    @property
+    def advice(self) -> str:
+        """The proposal for who has a button for it, in the place of a command."""
+        return _ADOPTION.sub("adopt it", self.proposal)
 
     @property
     def offers(self) -> Mapping[str, Offer]:

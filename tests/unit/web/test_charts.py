@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from xml.etree import ElementTree as ET
 
 import pytest
+from markupsafe import Markup
 
 from trueup.web.ui.charts import Mark, bars, gauge, line
 
@@ -37,7 +39,7 @@ def test_a_line_is_broken_where_there_is_nothing() -> None:
     marks = [Mark(0, "a"), Mark(1, "b"), Mark(None, "c"), Mark(0.5, "d")]
     image = drawn(line(marks, "text", height=46))
     points = [one.attrib["points"] for one in image.iter("polyline")]
-    assert points == ["5,44 15,4", "35,24"]
+    assert points == ["35,44 45,4", "65,24"]
     assert [one.attrib["cy"] for one in image.iter("circle")] == ["44", "4", "24"]
 
 
@@ -67,3 +69,17 @@ def test_hostile_words_stay_words(draw: object) -> None:
 def test_nothing_to_draw_is_still_an_image() -> None:
     assert drawn(bars([], "no night yet")).attrib["aria-label"] == "no night yet"
     assert drawn(line([], "no night yet")).attrib["aria-label"] == "no night yet"
+
+
+@pytest.mark.parametrize("shape", [bars, line])
+@pytest.mark.parametrize("number", [0, 1, 2, 400])
+def test_few_and_many_stand_within_the_image_and_the_newest_at_the_right(
+    shape: Callable[..., Markup], number: int
+) -> None:
+    image = drawn(shape([Mark(1, str(one)) for one in range(number)], "all of them"))
+    width = float(image.attrib["viewBox"].split()[2])
+    assert [one.text for one in image.iter("title")] == [str(one) for one in range(number)]
+    rights = [float(one.attrib["x"]) + float(one.attrib["width"]) for one in image.iter("rect")]
+    rights += [float(one.attrib["cx"]) + 5 for one in image.iter("circle")]
+    assert all(0 < right <= width for right in rights)
+    assert max(rights, default=width) == width

@@ -17,7 +17,7 @@ from markupsafe import Markup
 _STEP: Final = 10  # units of width from one mark to the next
 _GAP: Final = 2
 _LEAST: Final = 1.5  # units of height: what is little is not nothing
-_FEWEST: Final = 20  # columns: a single bar is not a wall
+_FEWEST: Final = 7  # columns: a single bar is not a wall
 _TOP: Final = 4  # units left free above, for the dots of a line
 _BAR_WIDTH: Final = 240
 _BAR_HEIGHT: Final = 12
@@ -39,7 +39,9 @@ class Mark:
 def bars(marks: Sequence[Mark], text: str, *, height: int = 64) -> Markup:
     """A bar for each mark, the tallest as high as the chart; `text` is what the image says."""
     top = max((mark.value for mark in marks if mark.value), default=0.0)
-    drawn = Markup("").join(_bar(place, mark, top, height) for place, mark in enumerate(marks))
+    drawn = Markup("").join(
+        _bar(place, mark, top, height) for place, mark in enumerate(marks, _free(marks))
+    )
     return _image(drawn, text, max(len(marks), _FEWEST) * _STEP, height, "bars")
 
 
@@ -48,7 +50,7 @@ def line(marks: Sequence[Mark], text: str, *, height: int = 64) -> Markup:
     top = max((mark.value for mark in marks if mark.value), default=0.0)
     places = [
         (place * _STEP + _STEP / 2, _height_at(mark.value, top, height), mark)
-        for place, mark in enumerate(marks)
+        for place, mark in enumerate(marks, _free(marks))
     ]
     strokes = [
         Markup('<polyline points="{}"/>').format(" ".join(f"{x:g},{y:g}" for x, y in stretch))
@@ -75,6 +77,11 @@ def gauge(used: float, limit: float, text: str, *, warns: bool = True) -> Markup
         '<rect class="{}" width="{:g}" height="{}" rx="3"/>'
     ).format(_BAR_WIDTH, _BAR_HEIGHT, mood, round(width, 1), _BAR_HEIGHT)
     return _image(drawn, text, _BAR_WIDTH, _BAR_HEIGHT, "gauge")
+
+
+def _free(marks: Sequence[Mark]) -> int:
+    """Columns left free before the first of few: the newest stands at the right, as of many."""
+    return max(_FEWEST - len(marks), 0)
 
 
 def _bar(place: int, mark: Mark, top: float, height: int) -> Markup:
