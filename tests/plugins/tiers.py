@@ -41,6 +41,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 test.add_marker(pytest.mark.tier(tier))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tiers were skipped on this machine, and why."""
+    told: dict[tuple[str, str], int] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        tier = next(
+            (tier for start, tier in TIER_OF.items() if report.nodeid.startswith(start)), ""
+        )
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if tier:
+            told[tier, why] = told.get((tier, why), 0) + 1
+    for (tier, why), tests in told.items():
+        reason = why.removeprefix("Skipped: ")
+        terminalreporter.write_line(f"tier {tier}: {tests} not run: {reason}", yellow=True)
+
+
 def tiers_of(test: pytest.Item) -> set[str]:
     """The tiers that a test belongs to."""
     return {str(mark.args[0]) for mark in test.iter_markers("tier")}
