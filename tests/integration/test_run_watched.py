@@ -88,6 +88,9 @@ def test_a_run_of_the_command_line_is_watched_over_http(place: Place) -> None:
     assert "planned: " in record.partition("What it said")[2]
     assert record.count("3006: ") == 2, "among the failures, and among the changes: its code once"
     assert "3006 3006" not in record
+    file = place.pages.get(f"{RUNS}/{run_id}/changes.csv")
+    assert file.headers["content-disposition"] == f'attachment; filename="{run_id}.csv"'
+    assert "rejected,3006: Invalid value passed." in file.text
     shown = place.site.call("runs", "show", run_id)
     assert "3006 3006" not in shown.stdout
     assert "planned: " in shown.stdout

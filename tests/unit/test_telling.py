@@ -13,7 +13,7 @@ import pytest
 from support.builders import a_row
 from support.workshop import Floor, a_floor
 from trueup.domain.plan import Plan
-from trueup.domain.progress import RunProgress
+from trueup.domain.progress import Lane, RunProgress
 from trueup.domain.records import TargetName
 from trueup.domain.runs import ProductStatus, RunState, Trigger
 from trueup.reconcile.applying import Brake
@@ -134,3 +134,8 @@ def test_how_long_it_will_take() -> None:
     assert planned.seconds_left(90, 60) == 60
     assert replace(planned, sent=57).seconds_left(90, 60) == 30
     assert replace(planned, sent=200).seconds_left(90, 60) == 0
+    half = replace(
+        planned, sent=57, changes=100, lanes={TargetName.CRM: Lane(written=40, failed=10)}
+    )
+    assert half.seconds_left(90, 60, writing=10) == 30, "the limit is what slows it down"
+    assert half.seconds_left(90, 60, writing=300) == 300, "Zoho is"

@@ -58,6 +58,7 @@ class RunProgress:
     requests: int = 0
     sent: int = 0
     sent_before_plan: int = 0
+    planned_at: datetime | None = None
     lanes: Mapping[TargetName, Lane] = field(default_factory=dict)
     finished: tuple[Finished, ...] = ()
     troubles: tuple[str, ...] = ()
@@ -69,12 +70,16 @@ class RunProgress:
         """Changes that were carried out, or failed."""
         return sum(lane.written + lane.failed for lane in self.lanes.values())
 
-    def seconds_left(self, limit: int, window: float) -> float | None:
-        """What is left of the plan's requests, at `limit` in `window` seconds; None without a plan.
+    def seconds_left(self, limit: int, window: float, writing: float = 0) -> float | None:
+        """About how long it will still take; None without a plan.
 
-        An estimate: a plan does not know what will be sent again, or looked up.
+        What is left of the plan's requests, at `limit` in `window` seconds; or longer, by the pace
+        of what is done, when it has been `writing` for so many seconds. An estimate: a plan does
+        not know what will be sent again, or looked up.
         """
         if not self.requests:
             return None
         left = self.requests - (self.sent - self.sent_before_plan)
-        return max(left, 0) * window / limit
+        by_limit = max(left, 0) * window / limit
+        by_pace = writing / self.done * max(self.changes - self.done, 0) if self.done else 0.0
+        return max(by_limit, by_pace)

@@ -126,11 +126,12 @@ class Teller:
         with self._changed:
             self._say(_planned(plan, writes))
             self._note(
-                phase="writing" if plan.changes else "nothing to write",
-                changes=len(plan.changes),
+                phase="writing" if plan.free else "nothing to write",
+                changes=len(plan.free),
                 products=writes,
                 requests=plan.estimate.requests,
                 sent_before_plan=self._sent() - self._sent_before,
+                planned_at=self._clock() if self._clock else None,
             )
 
     def batch(self, target: TargetName, number: int, of: int) -> None:
@@ -240,9 +241,9 @@ def _counted(answers: Mapping[str, Mapping[str, int]]) -> Counter[tuple[str, str
 
 
 def _planned(plan: Plan, writes: int) -> str:
-    if not plan.changes:
-        return "planned: nothing to write"
     held = f"; {counted(len(plan.held), 'change')} held by guards" if plan.held else ""
+    if not plan.free:
+        return f"planned: nothing to write{held}"
     requests = counted(plan.estimate.requests, "request")
-    of = f"{counted(len(plan.changes), 'change')} of {counted(writes, 'product')}"
+    of = f"{counted(len(plan.free), 'change')} of {counted(writes, 'product')}"
     return f"planned: {of}, about {requests}{held}"

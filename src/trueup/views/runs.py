@@ -92,11 +92,14 @@ class RunList:
 class Live:
     """A run on its way. `tells` is false for one that says nothing about itself.
 
+    `seconds` have passed since it began, `writing` of them since it had a plan.
+
     `writer` holds the run lock for it; without one its process has died.
     """
 
     run: Run
     seconds: int
+    writing: int
     progress: RunProgress
     tells: bool
     late: tuple[LateChange, ...]
@@ -112,7 +115,7 @@ class Live:
     @property
     def seconds_left(self) -> float | None:
         """About how long it will still take; None where nobody knows."""
-        return self.progress.seconds_left(self.usage.limit, self.usage.window)
+        return self.progress.seconds_left(self.usage.limit, self.usage.window, self.writing)
 
     @property
     def lanes(self) -> Mapping[str, Lane]:
@@ -242,16 +245,22 @@ def live(desk: Desk, run_id: str) -> Live | None:
     told = run_progress.told(desk.connection, run.run_id)
     late = () if told else tuple(run_progress.latest(desk.connection, run.run_id))
     writer = attention.writer(desk.connection, f"{WORKSPACE}/run")
+    progress = told.progress if told else RunProgress()
     return Live(
         run,
-        max(0, int((desk.time.now - run.started_at).total_seconds())),
-        told.progress if told else RunProgress(),
+        _seconds_since(desk, run.started_at),
+        _seconds_since(desk, progress.planned_at or desk.time.now),
+        progress,
         told is not None,
         late,
         desk.app.budget.usage(),
         writer if writer is not None and writer.run_id == run.run_id else None,
         run_progress.cancelled_by(desk.connection, run.run_id),
     )
+
+
+def _seconds_since(desk: Desk, instant: datetime) -> int:
+    return max(0, int((desk.time.now - instant).total_seconds()))
 
 
 def record(desk: Desk, run: Run, *, show: str = "all", sku: str = "", after: int = 0) -> Record:

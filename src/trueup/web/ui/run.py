@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -22,6 +22,7 @@ from trueup.postgres.cancelling import cancel_run
 from trueup.views.desk import Desk
 from trueup.views.documents import COUNTED, in_order
 from trueup.views.outcomes import why
+from trueup.views.run_file import csv_pieces
 from trueup.views.runs import (
     ANSWERED,
     ASKED_BY,
@@ -42,6 +43,7 @@ from trueup.web.ui.live import Broadcast, Newsroom, stream
 from trueup.web.ui.look import render
 from trueup.web.ui.session import see_other
 
+_ODD: Final = re.compile(r"[^A-Za-z0-9-]")  # signs that no name of a file needs
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _DONE: Final[Mapping[str, str]] = {
     "cancelled": "It was told to stop: its requests in flight are finished, the rest is left for"
@@ -77,6 +79,16 @@ def router(house: House) -> APIRouter:
         await threaded(_require, seat, run_id)
         return stream(house, newsroom, request, _broadcast(seat, run_id))
 
+    @found.get("/w/{workspace}/runs/{run_id}/changes.csv")
+    def export(request: Request, workspace: str, run_id: str) -> StreamingResponse:
+        """What it changed, as a file."""
+        seat = house.seat(request, workspace)
+        with seat.desk() as desk:
+            run = _found(desk, run_id)
+        headers = {"Content-Disposition": f'attachment; filename="{_file_name(run)}"'}
+        told = _exported(seat, run)
+        return StreamingResponse(told, HTTPStatus.OK, headers, media_type="text/csv; charset=utf-8")
+
     @found.post("/w/{workspace}/runs/{run_id}/cancel")
     async def cancel(request: Request, workspace: str, run_id: str) -> Response:
         """Tell it to stop, wherever it runs."""
@@ -95,6 +107,15 @@ def router(house: House) -> APIRouter:
         return await threaded(_again, seat, run_id)
 
     return found
+
+
+def _exported(seat: Seat, run: Run) -> Iterator[str]:
+    with seat.desk() as desk:
+        yield from csv_pieces(desk, run)
+
+
+def _file_name(run: Run) -> str:
+    return f"{_ODD.sub('-', run.run_id)}.csv"
 
 
 class _Told:
