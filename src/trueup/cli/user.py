@@ -14,6 +14,7 @@ from trueup.cli.selectors import Json
 from trueup.domain.deeds import Did
 from trueup.domain.errors import UsageError
 from trueup.domain.people import Deed, Person, Role, Standing
+from trueup.settings.serving import address_at
 
 if TYPE_CHECKING:
     from trueup.deployment import Deployment
@@ -181,7 +182,7 @@ def _added(people: People, login: str, name: str, role: Role) -> Person:
 
 def _base(deployment: Deployment, address: str) -> str:
     settings = deployment.home.settings
-    return address.rstrip("/") or f"http://{settings.host}:{settings.port}"
+    return address.rstrip("/") or address_at(settings.host, settings.port)
 
 
 def _tell_link(person: Person, base: str, token: str) -> None:

@@ -5,6 +5,13 @@ from __future__ import annotations
 from trueup.settings import values
 from trueup.settings.option import Option
 
+
+def address_at(host: str, port: int) -> str:
+    """Where a browser on the same machine finds who listens there."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host)  # noqa: S104 (read, not bound)
+    return f"http://{shown or (f'[{host}]' if ':' in host else host)}:{port}"
+
+
 SERVING: tuple[Option, ...] = (
     Option(
         "host",

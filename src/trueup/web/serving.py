@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from trueup.domain.errors import UsageError
+from trueup.settings.serving import address_at
 
 _BACKLOG: Final = 2048
 _MOST_CONNECTIONS: Final = 1000  # beyond them 503 at once: memory stays bounded
@@ -44,8 +45,7 @@ def listen(host: str, port: int) -> socket.socket:
 def address_of(listening: socket.socket) -> str:
     """Where a browser on this machine finds it."""
     host, port = listening.getsockname()[:2]
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host)  # noqa: S104 (read, not bound)
-    return f"http://{shown or (f'[{host}]' if ':' in host else host)}:{port}"
+    return address_at(host, port)
 
 
 def trusted(proxies: str) -> list[str]:
