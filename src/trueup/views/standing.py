@@ -102,13 +102,19 @@ def gather(desk: Desk) -> Status:
     )
     writer = attention.writer(connection, f"{WORKSPACE}/run")
     paused = attention.pauses(connection, WORKSPACE)
-    held = attention.held_reasons(connection)
+    guarded = attention.held_by_guards(connection)
+    held = _lately(
+        desk,
+        "reasons",
+        (moves, tuple(guarded.items())),
+        lambda: attention.held_reasons(connection),
+    )
     refused = sum(c.products for c in overview.standings if Standing.SKIPPED in (c.crm, c.billing))
     notes = (
         *_setting_notes(desk),
         *_run_notes(overview, writer),
         *(_pause_note(pause, desk.time) for pause in paused),
-        *_guard_notes(attention.held_by_guards(connection)),
+        *_guard_notes(guarded),
         *(_held_note(reason) for reason in held),
         *_product_notes(overview, refused),
         *_look_notes(desk, (moves, looks.newest(connection))),

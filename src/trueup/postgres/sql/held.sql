@@ -49,15 +49,19 @@ order by id
 
 -- name: refused_rows
 -- Held by what a row says: no decision helps, the row must be corrected.
-select state.offering_id::text, coalesce(package.sku, state.sku), coalesce(package.name, '')::text,
-       array_agg(state.target order by state.target), coalesce(state.last_error, ''),
-       max(state.last_attempt_at)
-from trueup.product_state as state
-left join public.service_packages as package on package.id = state.offering_id
-where state.status = 'held'
-  and not exists (select from trueup.held_change as held
-                  where held.owner = state.offering_id::text and held.target = state.target
-                    and held.state in ('open', 'approved', 'rejected'))
-group by 1, 2, 3, 5
-order by 2, 5
-limit %(limit)s
+select held_back.offering_id::text, coalesce(package.sku, held_back.sku),
+       coalesce(package.name, '')::text, targets, why, looked_at
+from (
+    select offering_id, min(sku) as sku, array_agg(target order by target) as targets,
+           coalesce(last_error, '') as why, max(last_attempt_at) as looked_at
+    from trueup.product_state as state
+    where status = 'held'
+      and not exists (select from trueup.held_change as held
+                      where held.owner = state.offering_id::text and held.target = state.target
+                        and held.state in ('open', 'approved', 'rejected'))
+    group by offering_id, why
+    order by min(sku), why
+    limit %(limit)s
+) as held_back
+left join public.service_packages as package on package.id = held_back.offering_id
+order by 2, why
