@@ -97,7 +97,9 @@ def test_the_walk_leads_to_every_page(guests: Guests, walk: Walk) -> None:
     missed = {
         str(way)
         for way in guests.pages
-        if way.method == "GET" and way.path != "/" and not any(_fits(way, one) for one in seen)
+        if way.method == "GET"
+        and not way.path.endswith("/")
+        and not any(_fits(way, one) for one in seen)
     }
     assert missed == NOT_WALKED
 
@@ -123,9 +125,8 @@ def test_all_of_it_can_be_read(walk: Walk) -> None:
 
 def test_no_cell_of_a_file_is_a_formula(walk: Walk) -> None:
     """A spreadsheet would carry it out; numbers stay numbers."""
-    assert {a.partition("?")[0].rpartition("/")[2] for a in walk.files} == {
-        "products.csv", "deeds.csv", "trends.csv",
-    }  # fmt: skip
+    names = {address.partition("?")[0].rpartition("/")[2] for address in walk.files}
+    assert names >= {"products.csv", "deeds.csv", "trends.csv"}
     cells = [
         cell
         for text in walk.files.values()

@@ -55,7 +55,8 @@ def router(house: House) -> APIRouter:
         seat = house.seat(request, workspace, Role.VIEWER)
         with seat.desk() as desk:
             time = desk.time
-        lines = _lines(house.people, workspace, _wanted(request), time)
+        written = _lines(house.people, workspace, _wanted(request), time)
+        lines = map(house.parts.hiding.page, written)
         name = f"deeds-{workspace}-{time.now:%Y-%m-%d}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)

@@ -169,7 +169,7 @@ def _sorted_by(order: Order, search: Search, filters: Mapping[str, str]) -> str:
 
 def _exported(seat: Seat, search: Search) -> Iterator[str]:
     with seat.desk() as desk:
-        yield from csv_pieces(desk, search)
+        yield from map(seat.house.parts.hiding.page, csv_pieces(desk, search))
 
 
 def _text(given: Mapping[str, str], name: str) -> str:
