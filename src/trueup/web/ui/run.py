@@ -86,7 +86,7 @@ def router(house: House) -> APIRouter:
         with seat.desk() as desk:
             run = _found(desk, run_id)
         headers = {"Content-Disposition": f'attachment; filename="{_file_name(run)}"'}
-        told = _exported(seat, run)
+        told = map(house.parts.hiding.page, _exported(seat, run))
         return StreamingResponse(told, HTTPStatus.OK, headers, media_type="text/csv; charset=utf-8")
 
     @found.post("/w/{workspace}/runs/{run_id}/cancel")
