@@ -185,3 +185,21 @@ def test_a_narrow_terminal_gets_lines_instead_of_a_table(
     screen.width = 200
     assert run_cli("runs", env=env).code == 0
     assert "duration" in drawn.getvalue()
+
+
+@pytest.mark.usefixtures("fence")
+def test_runs_are_filtered_as_on_the_page(env: Mapping[str, str]) -> None:
+    """By how they went, who asked, and the local day."""
+
+    def found(*options: str) -> list[str]:
+        said = run_cli("runs", "--json", *options, env=env)
+        assert said.code == 0, said
+        return [run["run_id"] for run in said.document["runs"]]
+
+    day = local(LAST_NIGHT)[:10]
+    assert found("--state", "partial") == [SECOND]
+    assert found("--day", day) == [SECOND]
+    assert found("--trigger", "cli") == []
+    assert found("--state", "partial", "--day", "2020-01-01") == []
+    assert "No run is like that" in run_cli("runs", "--trigger", "cli", env=env).stdout
+    assert run_cli("runs", "--day", "yesterday", env=env).code == 2

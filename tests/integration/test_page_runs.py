@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -107,9 +108,16 @@ class TestRuns:
         assert "schedule-one" not in page
         assert "watch-" not in pages.get(f"{RUNS}?trigger=schedule").text
         assert "No run is like that" in pages.text(f"{RUNS}?state=failed")
+        night = LAST_NIGHT.astimezone(ZoneInfo("Africa/Johannesburg")).date()
+        assert SECOND in (page := pages.get(f"{RUNS}?day={night}").text)
+        assert "schedule-one" not in page
+        assert "watch-" not in page
+        assert f'value="{night}"' in page
+        assert "No run is like that" in pages.text(f"{RUNS}?day=9999-12-31")
 
     @pytest.mark.parametrize(
-        "query", ["after=x", "after=2026-01-01", "after=&run=%00", "state=%00", "trigger=nobody"]
+        "query",
+        ["day=x", "after=x", "after=2026-01-01", "after=&run=%00", "state=%00", "trigger=nobody"],
     )
     def test_an_address_without_sense_is_the_first_page(self, pages: Pages, query: str) -> None:
         assert SECOND in pages.get(f"{RUNS}?{query}").text
