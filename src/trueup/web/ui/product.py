@@ -20,6 +20,7 @@ from trueup.domain.runs import Trigger
 from trueup.planner.adoption import Part
 from trueup.postgres.product_sheet import Looked, last_look
 from trueup.views.desk import Desk
+from trueup.views.outcomes import why
 from trueup.views.product import Sheet, candidates, gather, sku_of
 from trueup.views.product_sides import amounts
 from trueup.views.words import mover
@@ -149,6 +150,7 @@ def _shown(house: House, seat: Seat, desk: Desk, sheet: Sheet) -> dict[str, Any]
         "sheet": sheet,
         "targets": list(TargetName),
         "mover": mover,
+        "why": why,
         "amounts": amounts(desk.app.settings.mapping),
         "errands": errands(house, seat.workspace, desk, partial(_concerns, sheet.sku)),
         "words": _WORDS,
