@@ -243,7 +243,7 @@ def test_a_run_is_looked_at_and_then_taken_back(site: Site, pages: Pages) -> Non
 
     job = {"job": look.partition("=")[2]}
     assert pages.post(where, job, Role.APPROVER, form=look).status_code == 400
-    asked = pages.post(where, {**job, "reason": "a typing\0error"}, Role.APPROVER, form=look)
+    asked = pages.post(where, {**job, "reason": "a typing \0error"}, Role.APPROVER, form=look)
     assert asked.status_code == 303
     [done] = pages.work()
     assert (done.ending, crm_price(site, FELL)) == (Ending.SUCCEEDED, 501)

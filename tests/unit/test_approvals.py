@@ -82,7 +82,7 @@ def test_subscriptions_of_a_plan_count_once() -> None:
 
 def test_a_change_in_words() -> None:
     assert line_of(a_held(1, applied={"recurring_price": Decimal(500)})).steps == (
-        Step("recurring_price", "500", "100", "-80 %", "our change"),
+        Step("recurring_price", "500.00", "100.00", "-80 %", "our change"),
     )
     assert line_of(a_held(1, deltas=OFF, applied={"active": True})).steps == (
         Step("active", "yes", "no", "", "our change"),

@@ -168,6 +168,8 @@ def line_of(one: Waiting) -> Line:
 
 def _said(value: FieldValue) -> str:
     """A value as people say it."""
+    if isinstance(value, Decimal):
+        return f"{value:,.2f}"
     return _SWITCH[value] if isinstance(value, bool) else explain_value(value)
 
 

@@ -10,6 +10,7 @@ from trueup.domain.people import Deed
 from trueup.domain.plan import value_as_json
 from trueup.domain.waiting import Waiting
 from trueup.planner.explain import counted
+from trueup.views.held import steps_of
 from trueup.views.times import BusinessTime
 
 COLUMNS = ("at", "who", "via", "workspace", "action", "subject", "change", "reason")
@@ -48,11 +49,11 @@ def subject_of_changes(changes: Sequence[Waiting]) -> str:
 
 
 def states_of(changes: Sequence[Waiting]) -> Mapping[str, Mapping[str, Any]]:
-    """`before` and `after` of a decision: every field of the first changes, named by its record."""
+    """`before` and `after` of a decision: what moves in the first changes, named by its record."""
     deltas = {
-        f"{one.key} {name}": delta
+        f"{one.key} {name}": step
         for one in changes[:_LISTED]
-        for name, delta in one.deltas.items()
+        for name, step in steps_of(one).items()
     }
     return {
         "before": {name: value_as_json(delta.before) for name, delta in deltas.items()},
@@ -63,6 +64,8 @@ def states_of(changes: Sequence[Waiting]) -> Mapping[str, Mapping[str, Any]]:
 def _text(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return str(value)

@@ -237,7 +237,15 @@ def _field(kept: Mapping[str, Any]) -> Field:
     before, after = kept["before"], kept["after"]
     share = share_of(FieldDelta(_amount(before), _amount(after)))
     who = Moved(kept["moved"]) if kept["moved"] else None
-    return Field(kept["name"], explain_value(before), explain_value(after), who, share)
+    return Field(kept["name"], _said(before), _said(after), who, share)
+
+
+def _said(value: Any) -> str:
+    """A value as people say it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    amount = _amount(value)
+    return explain_value(value) if amount is None else f"{amount:,.2f}"
 
 
 def _amount(value: object) -> Decimal | None:
