@@ -32,7 +32,7 @@ def test_drift_is_found_and_repaired(visit: Visit, room: Showroom) -> None:
         _look(page)
         product = page.get_by_role("link", name=EDITED, exact=True)
         row = page.locator("main li, main tr").filter(has=product)
-        expect(row).to_contain_text("Unit_Price")
+        expect(row).to_contain_text("Unit price")
         row.get_by_role("checkbox").check()
         page.get_by_role("button", name="Repair the selected").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Repair 1 product?")
