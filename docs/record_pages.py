@@ -1,7 +1,7 @@
 """Take the pictures of the pages in docs/pages/ from `trueup demo --serve`, in a real Chromium.
 
 `./dev shell`, then `python docs/record_pages.py`; TRUEUP_CHROMIUM names a browser that is not on
-the path. `pngquant`, where it is installed, makes the pictures smaller.
+the path.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from smaller_png import smaller
 
 PICTURES = Path(__file__).with_name("pages")
-DESK = {"width": 1180, "height": 800}
+DESK = {"width": 1280, "height": 800}  # the menu is one row
 PHONE = {"width": 390, "height": 844}
 LIGHT: dict[str, Any] = {"color_scheme": "light", "viewport": DESK}
 DARK: dict[str, Any] = {"color_scheme": "dark", "viewport": DESK}
@@ -88,7 +89,9 @@ def take(
             page.goto(f"{base}/runs")
             page.locator("main td a, main th a").first.click()
         elif where:
-            page.goto(f"{base}{where}")
+            answer = page.goto(f"{base}{where}")
+            if answer is None or not answer.ok:
+                sys.exit(f"{where} cannot be shown")
         page.wait_for_load_state("domcontentloaded")
         tall = min(_LONGEST, int(page.evaluate("document.documentElement.scrollHeight")))
         size = {"width": look["viewport"]["width"], "height": tall}
@@ -97,10 +100,7 @@ def take(
 
 
 def _save(page: Page, picture: Path) -> None:
-    page.screenshot(path=picture, animations="disabled")
-    if quant := shutil.which("pngquant"):
-        command = [quant, "--force", "--skip-if-larger", "--ext", ".png", "64", str(picture)]
-        subprocess.run(command, check=False)
+    picture.write_bytes(smaller(page.screenshot(animations="disabled")))
     print(f"{picture.name}: {picture.stat().st_size // 1024} KiB")
 
 
