@@ -24,7 +24,7 @@ from trueup.domain.people import Role
 from trueup.web.app import make_app
 
 START = "/w/default"
-NO_PAGES = (".csv", "/events", "/moves")  # files, and streams of what happens
+NO_PAGES = (".csv", "/events", "/moves", "/")  # files, streams, and what leads on to a page
 # Linked from where there is much to decide, and while somebody waits.
 AT_TIMES = (f"{START}/approvals/by/price_fall/crm", f"{START}/jobs/1")
 PROBLEMS = (f"{START}/no-such-page", f"{START}/products/NONE-1", f"{START}/runs/no-such-run")
