@@ -41,7 +41,7 @@ WEATHER: tuple[dict[str, Any], ...] = (
     {"match": {"nth": 3}, "do": "expire_token"},
     {"match": {"service": "billing", "nth": 2}, "do": "error_html"},
     {"match": {"service": "crm", "nth": 2}, "do": "html_200"},
-    {"match": {"service": "billing", "method": "PUT", "nth": 1}, "do": "throttle"},
+    {"match": {"service": "billing", "method": "PUT", "nth": 1}, "do": "throttle", "retry_after": 2},
 )
 
 
@@ -85,14 +85,18 @@ class Month:
         self.site.env["TRUEUP_CLOCK"] = f"{speed}@{self.noon.isoformat()}@{self.began.isoformat()}"
 
     def live(self, interruptions: dict[int, str]) -> list[Night]:
-        """Let the month pass; `interruptions` names nights in which the program ends."""
+        """Let the month pass; `interruptions` names nights in which the program ends.
+
+        What happens by day happens at noon, before the night that has to find it: after a night
+        that took longer than a simulated day, the next noon is the one that counts.
+        """
         self.start()
         self._await(self._watched, "a look at the schedule")
-        today = self._now().astimezone(ZONE).date()
-        found = []
+        found: list[Night] = []
         for number in range(self.nights):
-            night = Night(today + timedelta(days=number + 2))
-            self._await_instant(_local(night.day - timedelta(days=1), 12))
+            noon = self._next_noon()
+            night = Night(noon.date() + timedelta(days=1))
+            self._await_instant(noon)
             self._day(night, number)
             self._night(night, interruptions.get(number, ""))
             found.append(night)
@@ -108,6 +112,11 @@ class Month:
         """What the simulated clock shows."""
         passed = (datetime.now(UTC) - self.began).total_seconds()
         return self.noon + timedelta(seconds=passed * 86_400 / self.seconds)
+
+    def _next_noon(self) -> datetime:
+        now = self._now().astimezone(ZONE)
+        noon = _local(now.date(), 12)
+        return noon if now < noon else noon + timedelta(days=1)
 
     def start(self) -> None:
         """`trueup serve`, as on a fresh machine; what it says goes to a file."""
