@@ -41,7 +41,11 @@ WEATHER: tuple[dict[str, Any], ...] = (
     {"match": {"nth": 3}, "do": "expire_token"},
     {"match": {"service": "billing", "nth": 2}, "do": "error_html"},
     {"match": {"service": "crm", "nth": 2}, "do": "html_200"},
-    {"match": {"service": "billing", "method": "PUT", "nth": 1}, "do": "throttle", "retry_after": 2},
+    {
+        "match": {"service": "billing", "method": "PUT", "nth": 1},
+        "do": "throttle",
+        "retry_after": 2,
+    },
 )
 
 
