@@ -44,7 +44,9 @@ def main() -> int:
             wrong = judge(nights)
             _show(nights)
             month.assert_agreement()
-    print(f"{len(nights)} nights in {time.monotonic() - began:.0f} s; agreement at the end")
+    missed = sum(not night.runs for night in nights)
+    took = time.monotonic() - began
+    print(f"{len(nights)} nights ({missed} caught up for) in {took:.0f} s; agreement at the end")
     for line in wrong:
         print(f"WRONG {line}")
     return 1 if wrong else 0

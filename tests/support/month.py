@@ -59,6 +59,7 @@ class Night:
     weather: str = ""
     struck: int = 0
     interruption: str = ""
+    quiet: bool = False  # nothing happened before it: the night before was still going on
     runs: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -92,7 +93,8 @@ class Month:
         """Let the month pass; `interruptions` names nights in which the program ends.
 
         What happens by day happens at noon, before the night that has to find it: after a night
-        that took longer than a simulated day, the next noon is the one that counts.
+        that took longer than a simulated day, the next noon is the one that counts. The nights
+        passed over are told too: they ran, or the latest of them caught up for the others.
         """
         self.start()
         self._await(self._watched, "a look at the schedule")
@@ -100,6 +102,7 @@ class Month:
         for number in range(self.nights):
             noon = self._next_noon()
             night = Night(noon.date() + timedelta(days=1))
+            found.extend(_between(found, night))
             self._await_instant(noon)
             self._day(night, number)
             self._night(night, interruptions.get(number, ""))
@@ -277,6 +280,13 @@ class Month:
         ]
 
 
+def _between(lived: Sequence[Night], coming: Night) -> list[Night]:
+    """The nights that passed while the last one was still going on."""
+    since = lived[-1].day if lived else coming.day - timedelta(days=1)
+    days = range(1, (coming.day - since).days)
+    return [Night(since + timedelta(days=number), quiet=True) for number in days]
+
+
 def _first_version(key: tuple[str, ...]) -> tuple[str, ...]:
     """A plan under the code of its first version."""
     return (key[0], re.sub(r"-V\d+$", "", key[1]), *key[2:]) if key[0] == "plan" else key
@@ -325,6 +335,8 @@ def judge(nights: Sequence[Night]) -> list[str]:
     """What is wrong with the log of these nights, if anything."""
     wrong = []
     for night in nights:
+        if night.quiet and not night.runs:
+            continue
         whole = [run for run in night.runs if run["state"] != "interrupted"]
         if len(whole) != 1 or len(night.runs) != 1 + bool(night.interruption):
             wrong.append(f"{night.day}: runs {json.dumps(night.runs, default=str)}")
