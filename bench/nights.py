@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nights", type=int, default=30)
     parser.add_argument("--products", type=int, default=25)
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long a day takes")
+    parser.add_argument("--seconds", type=float, default=30.0, help="how long a day takes")
     return parser
 
 
