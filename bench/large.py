@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -72,30 +72,41 @@ Connection = psycopg.Connection[Any]
 
 def main() -> int:
     """Build, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    with year(__doc__, times=7) as (lab, url, times):
+        commands = list(_commands(lab, url, times))
+        show("Commands, whole processes", commands, ("command", "median ms", "best ms"))
+        queries = list(_queries(url, times))
+        show("Queries", queries, ("query", "median ms", "best ms"))
+        show("Writing to the catalogue", _writers(url), ("write", "without", "with"))
+        began = time.perf_counter()
+        pruned = _call(lab, url, "db", "prune")
+        print(f"\nThe first `trueup db prune`: {time.perf_counter() - began:.1f} s\n")
+        print(pruned)
+    return 0
+
+
+@contextmanager
+def year(description: str | None, *, times: int) -> Iterator[tuple[Lab, str, int]]:
+    """A database with a large catalogue and a year in it, as the command line asks for.
+
+    Yields the laboratory, the database's address and how often to measure; both are described
+    before.
+    """
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--products", type=int, default=100_000)
     parser.add_argument("--nights", type=int, default=400)
-    parser.add_argument("--times", type=int, default=7)
+    parser.add_argument("--times", type=int, default=times)
     asked = parser.parse_args()
     with TemporaryDirectory(prefix="trueup-bench-") as name:
         lab = Lab(Path(name), quick=False)
         try:
             facts = describe(lab)
             with lab.database() as url:
-                _print("What it was measured on", facts.items(), ("", ""))
-                _print("The database", build(url, asked.products, asked.nights), ("table", "rows"))
-                commands = list(_commands(lab, url, asked.times))
-                _print("Commands, whole processes", commands, ("command", "median ms", "best ms"))
-                queries = list(_queries(url, asked.times))
-                _print("Queries", queries, ("query", "median ms", "best ms"))
-                _print("Writing to the catalogue", _writers(url), ("write", "without", "with"))
-                began = time.perf_counter()
-                pruned = _call(lab, url, "db", "prune")
-                print(f"\nThe first `trueup db prune`: {time.perf_counter() - began:.1f} s\n")
-                print(pruned)
+                show("What it was measured on", facts.items(), ("", ""))
+                show("The database", build(url, asked.products, asked.nights), ("table", "rows"))
+                yield lab, url, asked.times
         finally:
             lab.close()
-    return 0
 
 
 def fill(url: str, products: int, nights: int) -> None:
@@ -201,7 +212,8 @@ def _figures(taken: Sequence[float]) -> tuple[str, str]:
     return f"{statistics.median(taken):,.0f}", f"{min(taken):,.0f}"
 
 
-def _print(title: str, rows: Any, columns: Sequence[str]) -> None:
+def show(title: str, rows: Iterable[Sequence[str]], columns: Sequence[str]) -> None:
+    """One table, as Markdown."""
     print(f"\n### {title}\n\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for row in rows:
         print(f"| {' | '.join(map(str, row))} |")

@@ -6,20 +6,16 @@ behind it. Prints Markdown.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from psycopg import sql
 
 from bench import large
-from bench.lab import Lab
-from bench.machine import describe
 from trueup.bootstrap import WORKSPACE
 from trueup.deployment import open_deployment
 from trueup.postgres.gauges import Connection, glance
@@ -32,22 +28,10 @@ _GIVEN = {"key": WORKSPACE, "window": 60.0, "allowed": 3, "alive": 30.0}
 
 def main() -> int:
     """Build, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--products", type=int, default=100_000)
-    parser.add_argument("--nights", type=int, default=400)
-    parser.add_argument("--times", type=int, default=11)
-    asked = parser.parse_args()
-    with TemporaryDirectory(prefix="trueup-bench-") as name:
-        lab = Lab(Path(name), quick=False)
-        try:
-            facts = describe(lab)
-            with lab.database() as url:
-                show("measured on", "", facts.items())
-                show("table", "rows", large._build(url, asked.products, asked.nights))  # noqa: SLF001 (the same database)
-                show("what", "median ms", _pages(url, lab.folder, asked.times))
-                show("statement", "median ms", _statements(url, asked.times))
-        finally:
-            lab.close()
+    with large.year(__doc__, times=11) as (lab, url, times):
+        pages = _pages(url, lab.folder, times)
+        large.show("The page", pages, ("what", "median ms"))
+        large.show("Its statements", _statements(url, times), ("statement", "median ms"))
     return 0
 
 
@@ -87,14 +71,6 @@ def _median(act: Callable[[], object], times: int) -> str:
         act()
         taken.append((time.perf_counter() - began) * 1000)
     return f"{statistics.median(taken):,.1f}"
-
-
-def show(left: str, right: str, rows: Iterable[tuple[str, str]]) -> None:
-    """One table."""
-    print(f"\n| {left} | {right} |\n|---|---|")
-    for row in rows:
-        print(f"| {' | '.join(map(str, row))} |")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

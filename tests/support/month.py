@@ -41,7 +41,11 @@ WEATHER: tuple[dict[str, Any], ...] = (
     {"match": {"nth": 3}, "do": "expire_token"},
     {"match": {"service": "billing", "nth": 2}, "do": "error_html"},
     {"match": {"service": "crm", "nth": 2}, "do": "html_200"},
-    {"match": {"service": "billing", "method": "PUT", "nth": 1}, "do": "throttle"},
+    {
+        "match": {"service": "billing", "method": "PUT", "nth": 1},
+        "do": "throttle",
+        "retry_after": 2,
+    },
 )
 
 
@@ -55,6 +59,7 @@ class Night:
     weather: str = ""
     struck: int = 0
     interruption: str = ""
+    quiet: bool = False  # nothing happened before it: the night before was still going on
     runs: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -85,14 +90,20 @@ class Month:
         self.site.env["TRUEUP_CLOCK"] = f"{speed}@{self.noon.isoformat()}@{self.began.isoformat()}"
 
     def live(self, interruptions: dict[int, str]) -> list[Night]:
-        """Let the month pass; `interruptions` names nights in which the program ends."""
+        """Let the month pass; `interruptions` names nights in which the program ends.
+
+        What happens by day happens at noon, before the night that has to find it: after a night
+        that took longer than a simulated day, the next noon is the one that counts. The nights
+        passed over are told too: they ran, or the latest of them caught up for the others.
+        """
         self.start()
         self._await(self._watched, "a look at the schedule")
-        today = self._now().astimezone(ZONE).date()
-        found = []
+        found: list[Night] = []
         for number in range(self.nights):
-            night = Night(today + timedelta(days=number + 2))
-            self._await_instant(_local(night.day - timedelta(days=1), 12))
+            noon = self._next_noon()
+            night = Night(noon.date() + timedelta(days=1))
+            found.extend(_between(found, night))
+            self._await_instant(noon)
             self._day(night, number)
             self._night(night, interruptions.get(number, ""))
             found.append(night)
@@ -108,6 +119,11 @@ class Month:
         """What the simulated clock shows."""
         passed = (datetime.now(UTC) - self.began).total_seconds()
         return self.noon + timedelta(seconds=passed * 86_400 / self.seconds)
+
+    def _next_noon(self) -> datetime:
+        now = self._now().astimezone(ZONE)
+        noon = _local(now.date(), 12)
+        return noon if now < noon else noon + timedelta(days=1)
 
     def start(self) -> None:
         """`trueup serve`, as on a fresh machine; what it says goes to a file."""
@@ -264,6 +280,13 @@ class Month:
         ]
 
 
+def _between(lived: Sequence[Night], coming: Night) -> list[Night]:
+    """The nights that passed while the last one was still going on."""
+    since = lived[-1].day if lived else coming.day - timedelta(days=1)
+    days = range(1, (coming.day - since).days)
+    return [Night(since + timedelta(days=number), quiet=True) for number in days]
+
+
 def _first_version(key: tuple[str, ...]) -> tuple[str, ...]:
     """A plan under the code of its first version."""
     return (key[0], re.sub(r"-V\d+$", "", key[1]), *key[2:]) if key[0] == "plan" else key
@@ -312,6 +335,8 @@ def judge(nights: Sequence[Night]) -> list[str]:
     """What is wrong with the log of these nights, if anything."""
     wrong = []
     for night in nights:
+        if night.quiet and not night.runs:
+            continue
         whole = [run for run in night.runs if run["state"] != "interrupted"]
         if len(whole) != 1 or len(night.runs) != 1 + bool(night.interruption):
             wrong.append(f"{night.day}: runs {json.dumps(night.runs, default=str)}")
