@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
@@ -30,6 +30,7 @@ from trueup.web.ui.session import FORM_FIELD
 HOSTILE = "<script>alert(1)</script>/ 'a' \"b\""
 COUNT = 120
 BASE = "/w/default/products"
+LINK = "https://crm.example/of/us/{id}"
 
 
 @dataclass
@@ -79,7 +80,7 @@ def whole(postgres_server: str, template: str) -> Iterator[Room]:
         rows[4] |= {"service_type": "wireless", "pricing": {"monthly": 5, "setup": 0}}
         with psycopg.connect(database, autocommit=True) as connection:
             import_rows(connection, rows)
-        settings = settings_of({"DATABASE_URL": database})
+        settings = replace(settings_of({"DATABASE_URL": database}), link_crm_product=LINK)
         with deployed(settings) as deployment:
             bench = PostgresBench(deployment.home.pool)
             _fill(bench)
@@ -240,7 +241,7 @@ def test_an_unknown_sku_names_near_ones(room: Room) -> None:
 def test_a_product_shows_three_sides(room: Room) -> None:
     """The catalogue has a description that was never written; somebody there is not known."""
     page = room.get(f"{BASE}/id/{_id(1)}").text
-    assert "4611" in page
+    assert '<a href="https://crm.example/of/us/4611" rel="noreferrer external">' in page
     assert "Product_Name" in page
     assert "not known" in page
     assert "History" in page

@@ -95,6 +95,10 @@ class Settings:
     otel_endpoint: str
     simulated_clock: str
     workspaces_folder: Path | None
+    link_crm_product: str
+    link_billing_product: str
+    link_billing_plan: str
+    link_billing_item: str
     mapping: FieldMap
     columns: Mapping[str, str]
     dated_columns: Mapping[str, str]

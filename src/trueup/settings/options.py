@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from trueup.settings import values
+from trueup.settings.links import LINKS
 from trueup.settings.option import Option
 from trueup.settings.serving import SERVING
 
@@ -319,5 +320,5 @@ _OPTIONS: tuple[Option, ...] = (
     ),
 )
 
-OPTIONS = (*_OPTIONS, *SERVING)
+OPTIONS = (*_OPTIONS, *SERVING, *LINKS)
 BY_KEY = {option.key: option for option in OPTIONS}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +17,7 @@ from trueup.domain.errors import UsageError
 from trueup.domain.people import Deed, Person, Role
 from trueup.postgres.people import People
 from trueup.views.desk import Desk
+from trueup.views.links import page_of
 from trueup.web.parts import Parts, request_id
 from trueup.web.refusals import Refusal
 from trueup.web.ui.look import render
@@ -89,6 +91,7 @@ class Seat:
             "currency": desk.app.settings.currency,
             "may": lambda role: self.person.role.may(Role(role)),
             "base": f"/w/{self.workspace}",
+            "page_of": partial(page_of, desk.app.settings),
             **more,
         }
         return render(self.request, template, context, status)
