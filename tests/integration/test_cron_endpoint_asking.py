@@ -296,7 +296,8 @@ def test_nothing_of_the_secrets_is_in_any_answer(desk: Desk) -> None:
         raise RuntimeError(f"Authorization: Bearer {SECRET} {desk.deployment.home.database_url}")
 
     with TestClient(app, raise_server_exceptions=False) as client:
-        answer = client.get("/broken", headers=BEARER | {"X-Request-ID": "a b"})
+        asked = BEARER | {"Accept": "application/json", "X-Request-ID": "a b"}
+        answer = client.get("/broken", headers=asked)
     assert (answer.status_code, answer.json()["success"]) == (500, False)
     assert answer.json()["requestId"] == answer.headers["X-Request-ID"] != "a b"
     for hidden in (SECRET, BEFORE, "RuntimeError", "Traceback", "postgres"):

@@ -13,6 +13,7 @@ from trueup.domain.stored import StoredId
 _LISTED = 5  # rivals that are described; the others are counted
 _FIELDS = 2  # other fields in which they differ, beside price and active
 _LONGEST = 24
+A_PERSON_SAYS = "a person says which"
 PRICE = {
     Kind.CRM_PRODUCT: "Unit_Price",
     Kind.BILLING_PLAN: "recurring_price",
@@ -31,7 +32,7 @@ def describe_rivals(
     return (
         f"{len(rivals)} records of kind {key.kind.value} could be this one: {told}"
         f"{f' and {more} more' if more > 0 else ''}{_about(stored, rivals)};"
-        f" a person says which: `{command} ID`"
+        f" {A_PERSON_SAYS}: `{command} ID`"
     )
 
 

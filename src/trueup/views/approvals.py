@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trueup.domain.changes import Action
 from trueup.domain.guards import SETTING_OF, Rule
-from trueup.domain.records import ACTIVE, FieldValue, TargetName
+from trueup.domain.records import ACTIVE, TargetName
 from trueup.domain.waiting import HeldState, Waiting
 from trueup.planner.division import percent
-from trueup.planner.explain import RULES, SIDES, explain_measure, explain_value, share_of
+from trueup.planner.explain import RULES, SIDES, explain_measure, share_of
+from trueup.views import words
 from trueup.views.held import steps_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 20  # changes of a class on the first page
 PAGE: Final = 50  # changes of a class on its own page
-_SWITCH: Final = {True: "yes", False: "no"}
 _MOST: Final = 50  # decided changes, and rows to correct
 
 
@@ -159,18 +159,11 @@ def line_of(one: Waiting) -> Line:
     steps = []
     for name, delta in steps_of(one).items():
         share, moved = share_of(delta), one.moved(name)
-        before = "" if new and delta.before is None else _said(delta.before)
+        before = "" if new and delta.before is None else words.value(delta.before)
         told = "" if not share else f"{'+' if share > 0 else ''}{percent(share)}"
         who = SIDES[moved] if moved is not None else ""
-        steps.append(Step(name, before, _said(delta.after), told, who))
+        steps.append(Step(name, before, words.value(delta.after), told, who))
     return Line(one, tuple(steps), token_of(one))
-
-
-def _said(value: FieldValue) -> str:
-    """A value as people say it."""
-    if isinstance(value, Decimal):
-        return f"{value:,.2f}"
-    return _SWITCH[value] if isinstance(value, bool) else explain_value(value)
 
 
 def token_of(one: Waiting) -> str:

@@ -13,10 +13,11 @@ from trueup.domain.changes import Action, FieldDelta, Reason, Status
 from trueup.domain.guards import Rule
 from trueup.domain.jobs import JobKind
 from trueup.domain.looks import Look
-from trueup.domain.records import Kind, RecordKey, TargetName
+from trueup.domain.records import FieldValue, Kind, RecordKey, TargetName
 from trueup.domain.threeway import Moved
-from trueup.planner.explain import SIDES, explain_value, share_of
+from trueup.planner.explain import SIDES, share_of
 from trueup.postgres import looks
+from trueup.views import words
 
 if TYPE_CHECKING:
     from trueup.postgres.looks import Written
@@ -234,25 +235,17 @@ def _difference(kept: Mapping[str, Any], written: Written | None) -> Difference:
 
 
 def _field(kept: Mapping[str, Any]) -> Field:
-    before, after = kept["before"], kept["after"]
-    share = share_of(FieldDelta(_amount(before), _amount(after)))
+    before, after = _read(kept["before"]), _read(kept["after"])
+    share = share_of(FieldDelta(before, after))
     who = Moved(kept["moved"]) if kept["moved"] else None
-    return Field(kept["name"], _said(before), _said(after), who, share)
+    return Field(kept["name"], words.value(before), words.value(after), who, share)
 
 
-def _said(value: Any) -> str:
-    """A value as people say it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    amount = _amount(value)
-    return explain_value(value) if amount is None else f"{amount:,.2f}"
-
-
-def _amount(value: object) -> Decimal | None:
-    """Money is kept as exact text with two places."""
+def _read(value: Any) -> FieldValue:
+    """A value from its JSON, where money is kept as exact text with two places."""
     if not isinstance(value, str) or value[-3:-2] != ".":
-        return None
+        return value  # type: ignore[no-any-return]
     try:
         return Decimal(value)
     except InvalidOperation:
-        return None
+        return value

@@ -25,6 +25,7 @@ from trueup.planner.draft import Drafter, ProductDraft, read_draft
 from trueup.planner.due import Due
 from trueup.planner.project import Projector
 from trueup.planner.restate import Restater
+from trueup.planner.rivals import A_PERSON_SAYS
 from trueup.planner.versions import PlanVersions
 from trueup.postgres import reports
 from trueup.postgres.product_lists import whole_rows
@@ -58,12 +59,16 @@ _MOST_NEAR: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a product does not agree at a target, and what helps: `decision` says, a yes or a no."""
+    """Why a product does not agree at a target, and what helps.
+
+    `decision` says: a yes or a no; `rivals`: to say which of several records it is.
+    """
 
     target: TargetName
     stand: Stand
     remedy: str
     decision: bool = False
+    rivals: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +249,16 @@ def _troubles(
             stand_of(state),
             _remedy(desk, state, decision=target in waiting),
             target in waiting,
+            _has_rivals(state),
         )
         for target, state in states.items()
         if state.standing not in (Standing.OK, Standing.PENDING)
     ]
+
+
+def _has_rivals(state: ProductState) -> bool:
+    """Whether several records could be the product's."""
+    return state.standing is Standing.SKIPPED and A_PERSON_SAYS in (state.last_error or "")
 
 
 def _remedy(desk: Desk, state: ProductState, *, decision: bool) -> str:
@@ -257,6 +268,8 @@ def _remedy(desk: Desk, state: ProductState, *, decision: bool) -> str:
             return "say yes or no on the approvals page, or correct the row"
         case Standing.HELD:
             return "no decision helps here: correct the row; the next run looks again"
+        case Standing.SKIPPED if _has_rivals(state):
+            return "say which record is this product's; nothing is made or written before that"
         case Standing.SKIPPED:
             return "correct the row in the catalogue; the next run looks again"
     if state.quarantined:

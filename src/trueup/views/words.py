@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from trueup.domain.records import Kind, TargetName
 from trueup.domain.states import Standing
 from trueup.domain.threeway import Moved
+from trueup.planner.explain import explain_value
 
 if TYPE_CHECKING:
+    from trueup.domain.records import FieldValue
     from trueup.views.products import Stand
 
 PLACES: Final = {TargetName.CRM: "CRM", TargetName.BILLING: "Billing"}
@@ -25,6 +28,7 @@ STANDINGS: Final = {
     Standing.SKIPPED: "refused",
     Standing.PENDING: "not compared",
 }
+_CENTS: Final = 2
 _OURS: Final = "ct_"  # fields of ours in CRM begin with it
 _SPELT: Final = {"id": "ID", "sku": "SKU", "url": "URL", "vat": "VAT", "mbps": "(Mbps)"}
 
@@ -51,6 +55,19 @@ def field(name: str) -> str:
     words = name.removeprefix(_OURS).replace("_", " ").lower().split()
     shown = " ".join(_SPELT.get(word, word) for word in words)
     return shown[:1].upper() + shown[1:]
+
+
+def value(one: FieldValue) -> str:
+    """A value of a field: amounts with thousands apart, `yes` and `no`, long texts shortened."""
+    if isinstance(one, bool):
+        return "yes" if one else "no"
+    return amount(one) if isinstance(one, Decimal) else explain_value(one)
+
+
+def amount(exact: Decimal) -> str:
+    """An amount with thousands apart: two decimals, more where it has more."""
+    decimals = max(_CENTS, -int(exact.normalize().as_tuple().exponent))
+    return f"{exact:,.{decimals}f}"
 
 
 def mover(moved: Moved, target: TargetName) -> str:

@@ -29,7 +29,6 @@ _HEADERS: Final = {
     ),
     "Referrer-Policy": "same-origin",
 }
-_CENTS: Final = 2  # decimals
 
 
 @cache
@@ -98,10 +97,8 @@ def money(amount: Decimal | str | None, currency: str = "") -> str:
     """An amount with its currency, thousands apart: two decimals, more where it has more."""
     if amount is None or amount == "":
         return "-"
-    exact = Decimal(str(amount))
-    decimals = max(_CENTS, -int(exact.normalize().as_tuple().exponent))
     # What must not be torn apart at the end of a line is not.
-    return f"{currency}\N{NO-BREAK SPACE}{exact:,.{decimals}f}".strip()
+    return f"{currency}\N{NO-BREAK SPACE}{words.amount(Decimal(str(amount)))}".strip()
 
 
 def said(text: str) -> Markup:

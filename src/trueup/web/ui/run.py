@@ -17,8 +17,9 @@ from trueup.domain.errors import UsageError
 from trueup.domain.jobs import JobKind, JobRequest, Priority, Terms
 from trueup.domain.people import Role
 from trueup.domain.runs import Run, RunState, Trigger
-from trueup.planner.explain import SIGNS, explain_value
+from trueup.planner.explain import SIGNS
 from trueup.postgres.cancelling import cancel_run
+from trueup.views import words
 from trueup.views.desk import Desk
 from trueup.views.documents import COUNTED, in_order
 from trueup.views.outcomes import why
@@ -227,7 +228,7 @@ def _record(seat: Seat, desk: Desk, run: Run) -> HTMLResponse:
         asked_by=ASKED_BY,
         answered=ANSWERED,
         signs=SIGNS,
-        value=explain_value,
+        value=words.value,
         notice=_notice(seat.request),
     )
 

@@ -22,7 +22,7 @@ from trueup.web.front import client_of
 from trueup.web.parts import request_id, threaded
 from trueup.web.ui import passwords
 from trueup.web.ui.access import House
-from trueup.web.ui.look import render
+from trueup.web.ui.look import counted, render
 from trueup.web.ui.passwords import Hashing
 from trueup.web.ui.session import (
     cookie_name,
@@ -185,7 +185,7 @@ def at_the_door(
 
 def _too_often(house: House, request: Request, login: str, wait: float) -> Response:
     seconds = math.ceil(wait)
-    said = f"Too many wrong passwords. Try again in {seconds} seconds."
+    said = f"Too many wrong passwords. Try again in {counted(seconds, 'second')}."
     status = HTTPStatus.TOO_MANY_REQUESTS
     answer = _form(house, request, login=login, wrong=said, status=status)
     answer.headers["Retry-After"] = str(seconds)
