@@ -74,7 +74,7 @@ def test_what_waits_and_who_may_decide(site: Site, pages: Pages) -> None:
         "wait for a decision",
         "A price falls too far, at CRM",
         "price_fall: 80.04 % (limit 30 %, set by guards.price_fall)",
-        "Unit price 501.00 → becomes 100.00 -80.04 % our change",
+        "Unit price 501.00 → becomes 100.00 -80.04 % the catalogue changed",
         "A price rises too far, at Billing",
         "Held by what the row says",
         "Somebody with the role approver decides",

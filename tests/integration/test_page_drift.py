@@ -62,8 +62,8 @@ def test_a_look_finds_what_was_changed_and_a_repair_puts_it_right(site: Site, pa
     seen = look(pages)
     assert "3 of 3 products differ" in seen
     assert "asked by Operator Example" in seen
-    assert "Unit price 1.50 → 501.00 their edit" in seen
-    assert "Product name <b>Mine</b> → Fibre 2 their edit" in seen
+    assert "Unit price 1.50 → 501.00 somebody changed it in CRM" in seen
+    assert "Product name <b>Mine</b> → Fibre 2 somebody changed it in CRM" in seen
     assert "<b>Mine" not in pages.get(DRIFT).text
 
     assert "FIB-0001" not in pages.text(f"{DRIFT}?target=billing")

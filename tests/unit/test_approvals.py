@@ -82,10 +82,10 @@ def test_subscriptions_of_a_plan_count_once() -> None:
 
 def test_a_change_in_words() -> None:
     assert line_of(a_held(1, applied={"recurring_price": Decimal(500)})).steps == (
-        Step("recurring_price", "500.00", "100.00", "-80 %", "our change"),
+        Step("recurring_price", "500.00", "100.00", "-80 %", "the catalogue changed"),
     )
     assert line_of(a_held(1, deltas=OFF, applied={"active": True})).steps == (
-        Step("active", "yes", "no", "", "our change"),
+        Step("active", "yes", "no", "", "the catalogue changed"),
     )
     [made] = line_of(
         a_held(1, action=Action.CREATE, deltas={"name": FieldDelta(None, "Fibre")})

@@ -14,7 +14,7 @@ from trueup.domain.guards import SETTING_OF, Rule
 from trueup.domain.records import ACTIVE, TargetName
 from trueup.domain.waiting import HeldState, Waiting
 from trueup.planner.division import percent
-from trueup.planner.explain import RULES, SIDES, explain_measure, share_of
+from trueup.planner.explain import RULES, explain_measure, share_of
 from trueup.views import words
 from trueup.views.held import steps_of
 
@@ -161,7 +161,7 @@ def line_of(one: Waiting) -> Line:
         share, moved = share_of(delta), one.moved(name)
         before = "" if new and delta.before is None else words.value(delta.before)
         told = "" if not share else f"{'+' if share > 0 else ''}{percent(share)}"
-        who = SIDES[moved] if moved is not None else ""
+        who = "" if moved is None else words.mover(moved, one.key.kind.target)
         steps.append(Step(name, before, words.value(delta.after), told, who))
     return Line(one, tuple(steps), token_of(one))
 

@@ -15,7 +15,7 @@ from trueup.domain.jobs import JobKind
 from trueup.domain.looks import Look
 from trueup.domain.records import FieldValue, Kind, RecordKey, TargetName
 from trueup.domain.threeway import Moved
-from trueup.planner.explain import SIDES, share_of
+from trueup.planner.explain import share_of
 from trueup.postgres import looks
 from trueup.views import words
 
@@ -35,11 +35,7 @@ class Field:
     after: str
     who: Moved | None
     share: Decimal | None = None
-
-    @property
-    def side(self) -> str:
-        """Who moved it, in words."""
-        return SIDES[self.who] if self.who else ""
+    side: str = ""  # who moved it, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +216,13 @@ def _key(kept: Mapping[str, Any]) -> RecordKey:
 
 
 def _difference(kept: Mapping[str, Any], written: Written | None) -> Difference:
+    key = _key(kept)
     return Difference(
         kept["sku"],
-        _key(kept),
+        key,
         Action(kept["action"]),
         Reason(kept["reason"]),
-        tuple(_field(one) for one in kept["fields"]),
+        tuple(_field(one, key.kind.target) for one in kept["fields"]),
         tuple(Rule(name) for name in kept["held"]),
         kept["writes"],
         kept["editor"],
@@ -234,11 +231,12 @@ def _difference(kept: Mapping[str, Any], written: Written | None) -> Difference:
     )
 
 
-def _field(kept: Mapping[str, Any]) -> Field:
+def _field(kept: Mapping[str, Any], target: TargetName) -> Field:
     before, after = _read(kept["before"]), _read(kept["after"])
     share = share_of(FieldDelta(before, after))
     who = Moved(kept["moved"]) if kept["moved"] else None
-    return Field(kept["name"], words.value(before), words.value(after), who, share)
+    side = words.mover(who, target) if who else ""
+    return Field(kept["name"], words.value(before), words.value(after), who, share, side)
 
 
 def _read(value: Any) -> FieldValue:
