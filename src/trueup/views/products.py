@@ -25,7 +25,6 @@ from trueup.postgres.product_lists import (
     page,
     whole_rows,
 )
-from trueup.postgres.reports import last_runs
 
 if TYPE_CHECKING:
     from trueup.domain.calendar import Today
@@ -118,10 +117,9 @@ def _undecided(desk: Desk) -> Sequence[str] | None:
     """
     if desk.lately is None:
         return None
-    moves = tuple((run.run_id, run.finished_at) for run in last_runs(desk.connection, 1))
     source = source_of(desk.app.settings)
-    return desk.lately.good(
-        "undecided", moves, lambda: find_undecided(desk.connection, source, _FEW)
+    return desk.good(
+        "undecided", desk.moves(), lambda: find_undecided(desk.connection, source, _FEW)
     )
 
 

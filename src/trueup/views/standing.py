@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from trueup.domain.errors import CredentialsError
 from trueup.domain.runs import Run, RunState
 from trueup.domain.states import Standing
-from trueup.views.tally import Found, Tally
+from trueup.views.tally import Tally
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -96,15 +96,14 @@ def gather(desk: Desk) -> Status:
     connection = desk.connection
     runs = tuple(reports.last_runs(connection, 1))
     moves = tuple((run.run_id, run.state, run.finished_at) for run in runs)
-    tally = _lately(desk, "tally", moves, lambda: _count(desk))
+    tally = desk.good("tally", moves, lambda: _count(desk))
     overview = reports.Overview(
         tally.standings, runs, tally.oldest_verification, *reports.persistent(connection)
     )
     writer = attention.writer(connection, f"{WORKSPACE}/run")
     paused = attention.pauses(connection, WORKSPACE)
     guarded = attention.held_by_guards(connection)
-    held = _lately(
-        desk,
+    held = desk.good(
         "reasons",
         (moves, tuple(guarded.items())),
         lambda: attention.held_reasons(connection),
@@ -127,11 +126,6 @@ def gather(desk: Desk) -> Status:
         notes,
         tally.at,
     )
-
-
-def _lately(desk: Desk, question: str, moves: Hashable, ask: Callable[[], Found]) -> Found:
-    """The answer of now, or on pages that of some seconds ago where nothing has moved since."""
-    return ask() if desk.lately is None else desk.lately.good(question, moves, ask)
 
 
 def _count(desk: Desk) -> Tally:
@@ -217,7 +211,7 @@ def _product_notes(overview: Overview, refused: int) -> Iterator[Attention]:
 
 def _look_notes(desk: Desk, moves: Hashable) -> Iterator[Attention]:
     """What the last looks have found and nobody has settled since."""
-    edited, seen_at, rivals = _lately(desk, "looks", moves, lambda: _unsettled(desk))
+    edited, seen_at, rivals = desk.good("looks", moves, lambda: _unsettled(desk))
     if edited and seen_at:
         why = f"somebody's edit, seen {desk.time.ago(seen_at)}"
         yield Attention(

@@ -70,7 +70,12 @@ class Trends:
 
 def gather(desk: Desk, days: int) -> Trends:
     """What happened in so many days."""
-    zone, today = desk.time.zone, desk.time.now.astimezone(desk.time.zone).date()
+    today = desk.time.now.astimezone(desk.time.zone).date()
+    return desk.good(f"trends {days}", (desk.moves(), today), lambda: _count(desk, days, today))
+
+
+def _count(desk: Desk, days: int, today: date) -> Trends:
+    zone = desk.time.zone
     first = today - timedelta(days=days - 1)
     since = datetime.combine(first, time.min, tzinfo=zone)
     settings = desk.app.settings
