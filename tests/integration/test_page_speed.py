@@ -103,9 +103,9 @@ def test_what_is_counted_over_all_products_is_counted_once(large: Large) -> None
     assert not [one for one in large.statements if "full join" in one]
     large.ask("/api/v1/workspaces/default/status")
     assert not [one for one in large.statements if "full join" in one]
-    large.ask("/w/default/trends?days=365")
+    large.ask("/w/default/trends?days=7")
     assert [one for one in large.statements if "change_history" in one]
-    large.ask("/w/default/trends?days=365")
+    large.ask("/w/default/trends?days=7")
     assert not [one for one in large.statements if "change_history" in one]
 
 
