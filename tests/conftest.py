@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from support import postgres
+from support.profiles import try_the_same
+
+try_the_same()  # before any test is read
 
 
 def pytest_configure(config: pytest.Config) -> None:

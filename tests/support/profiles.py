@@ -10,6 +10,13 @@ _FACTORS = {"default": 1, "ci": 4, "thorough": 40}
 PROFILE = os.environ.get("TRUEUP_TEST_PROFILE", "default")
 
 
+def try_the_same() -> None:
+    """What says nothing else tries the same examples every time, as long as they take."""
+    same = PROFILE != "thorough"
+    settings.register_profile("trueup", derandomize=same, database=None, deadline=None)
+    settings.load_profile("trueup")
+
+
 def effort(examples: int, steps: int = 50) -> settings:
     """Settings for so many examples in the default profile, which always tries the same ones."""
     return settings(
