@@ -35,7 +35,8 @@ def test_a_deadline_ends_a_run_cleanly(database_url: str) -> None:
     with open_site(database_url, products=30, options={"latency": 0.06}) as site:
         stopped = site.call("run", "--json", "--deadline", "1s")
         assert (stopped.code, stopped.document["state"]) == (1, "partial"), str(stopped)
-        assert stopped.document["error"] == "the run's deadline was reached"
+        # Where it strikes while a request waits for its turn, the target is named before that.
+        assert stopped.document["error"].endswith("the run's deadline was reached")
         assert stopped.document["summary"]["deferred"] > 0
         assert stopped.document["summary"]["billingFailed"] == 0
         assert_goes_on(site)
