@@ -7,6 +7,7 @@ does; nothing is counted. Each condition is written so that an index can answer 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -128,8 +129,21 @@ def page(
         ),
         direction=asked.direction,
     )
-    found = connection.execute(query, asked.given | {"limit": limit}).fetchall()
+    with along_indexes(connection):
+        found = connection.execute(query, asked.given | {"limit": limit}).fetchall()
     return [_to_listed(row) for row in found]
+
+
+@contextmanager
+def along_indexes(connection: Connection) -> Iterator[None]:
+    """A block that reads the narrow index of all products, and not their wide rows.
+
+    By default Postgres thinks of disks on which a page here and a page there cost four times as
+    much as pages in a row.
+    """
+    with connection.transaction():
+        connection.execute("set local random_page_cost = 1.1")
+        yield
 
 
 def find_undecided(connection: Connection, source: CatalogueSource, most: int) -> list[str] | None:
@@ -138,7 +152,8 @@ def find_undecided(connection: Connection, source: CatalogueSource, most: int) -
     Reads an index of all products, which takes a while.
     """
     query = _SQL["undecided"].format(ids=source.select(("id",)))
-    found = connection.execute(query, {"limit": most + 1}).fetchall()
+    with along_indexes(connection):
+        found = connection.execute(query, {"limit": most + 1}).fetchall()
     return None if len(found) > most else [offering_id for (offering_id,) in found]
 
 

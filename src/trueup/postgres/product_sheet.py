@@ -18,6 +18,7 @@ from trueup.domain.records import Binding, Kind, RecordKey, TargetName
 from trueup.postgres.catalogue_source import OUTLINE, CatalogueSource
 from trueup.postgres.jsonfields import load, load_deltas
 from trueup.postgres.ledger_rows import to_binding
+from trueup.postgres.product_lists import along_indexes
 from trueup.postgres.queries import load_queries
 
 _SQL: Final[Mapping[str, SQL]] = load_queries("product_sheet")
@@ -111,4 +112,6 @@ def near_skus(connection: Connection, source: CatalogueSource, text: str) -> lis
     query = _SQL["near_skus"].format(rows=source.select(("id", "sku", "name")))
     plain = "".join(sign for sign in text if sign not in "\\%_\x00")[:100]
     given = {"begins": f"{plain[:4]}%", "contains": f"%{plain}%"}
-    return [(sku, offering_id) for sku, offering_id in connection.execute(query, given) if sku]
+    with along_indexes(connection):
+        found = connection.execute(query, given).fetchall()
+    return [(sku, offering_id) for sku, offering_id in found if sku]
