@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Event
 from typing import Any
@@ -151,7 +152,13 @@ class _Explaining:
         self._connection = connection
         self.told = ""
 
-    def execute(self, query: sql.Composed, given: dict[str, Any]) -> _Explaining:
+    def transaction(self) -> AbstractContextManager[Any]:
+        return self._connection.transaction()
+
+    def execute(self, query: str | sql.Composed, given: Any = None) -> _Explaining:
+        if isinstance(query, str):  # how to plan, not what
+            self._connection.execute(query.encode())
+            return self
         explained = sql.SQL("explain {}").format(query)
         found = self._connection.execute(explained, given)
         self.told += "\n".join(line for (line,) in found)
