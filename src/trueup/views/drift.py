@@ -239,10 +239,10 @@ def _field(kept: Mapping[str, Any], target: TargetName) -> Field:
     return Field(kept["name"], words.value(before), words.value(after), who, share, side)
 
 
-def _read(value: Any) -> FieldValue:
+def _read(value: FieldValue) -> FieldValue:
     """A value from its JSON, where money is kept as exact text with two places."""
     if not isinstance(value, str) or value[-3:-2] != ".":
-        return value  # type: ignore[no-any-return]
+        return value
     try:
         return Decimal(value)
     except InvalidOperation:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 
+from trueup.bootstrap import App
 from trueup.deployment import Deployment
 from trueup.domain.jobs import Job, JobKind, JobRequest, JobState, Priority, Terms
 from trueup.domain.runs import Trigger
@@ -14,6 +15,7 @@ from trueup.web.waiting import no_worker
 
 _RETRY_AFTER = {"Retry-After": "60"}
 _ONE = 1
+_MOST_NAMED = 10
 
 
 def which_workspace(deployment: Deployment, opened: frozenset[str], named: str | None) -> str:
@@ -34,6 +36,21 @@ def which_workspace(deployment: Deployment, opened: frozenset[str], named: str |
             f"expected one of {', '.join(sorted(opened))}",
         )
     return named
+
+
+def known_skus(app: App, given: Iterable[str]) -> tuple[str, ...]:
+    """The SKUs without repetition; raises the `Refusal` 404 that names those nobody knows."""
+    skus = tuple(dict.fromkeys(sku.strip() for sku in given))
+    found = app.catalogue.offering_ids(skus) if skus else {}
+    unknown = [sku for sku in skus if not found.get(sku)]
+    if unknown:
+        more = "" if len(unknown) <= _MOST_NAMED else f" and {len(unknown) - _MOST_NAMED} more"
+        raise Refusal(
+            HTTPStatus.NOT_FOUND,
+            f"the catalogue has no product with the SKU {', '.join(unknown[:_MOST_NAMED])}{more}",
+            "nothing was started",
+        )
+    return skus
 
 
 def ask_for_sync(parts: Parts, workspace: str, terms: Terms, asked_by: str) -> Job:

@@ -11,11 +11,8 @@ import hashlib
 import hmac
 import math
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
-from ipaddress import IPv6Address, ip_address
 from typing import Final, NoReturn
 
 from fastapi.security import HTTPBearer
@@ -23,6 +20,7 @@ from starlette.requests import Request
 
 from trueup import logs
 from trueup.settings import Settings
+from trueup.web.buckets import Buckets, house_of
 from trueup.web.front import client_of
 from trueup.web.refusals import Refusal
 
@@ -34,23 +32,13 @@ SCHEME: Final = HTTPBearer(
 BURST: Final = 10  # wrong secrets in a row
 PER_SECOND: Final = 10 / 60  # and then so many
 MOST_CLIENTS: Final = 10_000
-_HOUSE_BITS = 64  # of an IPv6 address: what one customer is given
-
-
-@dataclass(slots=True)
-class _Bucket:
-    left: float
-    at: float
-    told: bool = False
 
 
 class Attempts:
     """Wrong secrets per client: a bucket that fills up again, for so many clients at most."""
 
     def __init__(self, monotonic: Callable[[], float], most: int = MOST_CLIENTS) -> None:
-        self._monotonic = monotonic
-        self._most = most
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._buckets = Buckets(monotonic, most, BURST, PER_SECOND)
 
     def __len__(self) -> int:
         """How many clients are remembered."""
@@ -58,13 +46,7 @@ class Attempts:
 
     def count(self, client: str) -> float:
         """Count one; 0.0, or after how many seconds the next is looked at, when it was too many."""
-        now, key = self._monotonic(), _house(client)
-        bucket = self._buckets.setdefault(key, _Bucket(BURST, now))
-        self._buckets.move_to_end(key)
-        if len(self._buckets) > self._most:
-            self._buckets.popitem(last=False)
-        bucket.left = min(BURST, bucket.left + (now - bucket.at) * PER_SECOND)
-        bucket.at = now
+        bucket = self._buckets.of(house_of(client))
         if bucket.left >= 1:
             bucket.left -= 1
             bucket.told = False
@@ -146,14 +128,3 @@ class Gate:
 
 def _digest(secret: bytes) -> bytes:
     return hashlib.sha256(secret).digest()
-
-
-def _house(client: str) -> str:
-    """What counts as one client: an address, or the network of an IPv6 one."""
-    try:
-        address = ip_address(client)
-    except ValueError:
-        return client
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return f"{int(address) >> (128 - _HOUSE_BITS):x}"
-    return client

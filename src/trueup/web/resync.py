@@ -14,7 +14,7 @@ from trueup.domain.jobs import Job, JobKind, JobRequest, Priority, Terms
 from trueup.domain.records import TargetName
 from trueup.domain.runs import Trigger
 from trueup.web.answers import LOCATION, AcceptedAnswer, Responses, errors
-from trueup.web.asking import which_workspace
+from trueup.web.asking import known_skus, which_workspace
 from trueup.web.bearer import SCHEME
 from trueup.web.bodies import read_json
 from trueup.web.parts import Parts, opened, request_id, threaded
@@ -24,7 +24,6 @@ PATH = "/api/resync"
 _MOST_SKUS = 1000
 _LONGEST_SKU = 200
 _LONGEST_REASON = 200
-_MOST_NAMED = 10
 
 # Postgres keeps no NUL in a text; and a SKU is more than blanks.
 _TEXT = r"^[^\x00]*$"
@@ -108,7 +107,8 @@ def router(parts: Parts) -> APIRouter:
 
 def _ask(parts: Parts, workspace: str, order: ResyncOrder) -> tuple[Job, tuple[str, ...]]:
     """Write the job down, with or without a worker: it waits for one."""
-    skus = _known(parts, workspace, order.skus)
+    with parts.deployment.open(parts.deployment.settings(workspace)) as app:
+        skus = known_skus(app, order.skus)
     targets = tuple(t for t in TargetName if order.targets is None or t.value in order.targets)
     # What is merged has one set of targets: a job for one of them must not swallow the other.
     suffix = "" if targets == tuple(TargetName) else f":{'+'.join(targets)}"
@@ -127,19 +127,3 @@ def _ask(parts: Parts, workspace: str, order: ResyncOrder) -> tuple[Job, tuple[s
     if job is None:
         raise Refusal(HTTPStatus.CONFLICT, "it was asked for already")
     return job, skus
-
-
-def _known(parts: Parts, workspace: str, given: list[str]) -> tuple[str, ...]:
-    """The SKUs without repetition; raises the `Refusal` 404 that names those nobody knows."""
-    skus = tuple(dict.fromkeys(sku.strip() for sku in given))
-    with parts.deployment.open(parts.deployment.settings(workspace)) as app:
-        found = app.catalogue.offering_ids(skus)
-    unknown = [sku for sku in skus if not found.get(sku)]
-    if unknown:
-        more = "" if len(unknown) <= _MOST_NAMED else f" and {len(unknown) - _MOST_NAMED} more"
-        raise Refusal(
-            HTTPStatus.NOT_FOUND,
-            f"the catalogue has no product with the SKU {', '.join(unknown[:_MOST_NAMED])}{more}",
-            "nothing was started",
-        )
-    return skus

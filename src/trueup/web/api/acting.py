@@ -18,12 +18,12 @@ from trueup.web.api.callers import Caller
 from trueup.web.api.endpoints import WORKSPACE, Api, Described, Reply
 from trueup.web.api.keeping import job_address, job_document
 from trueup.web.api.looking import find_run
+from trueup.web.asking import known_skus
 from trueup.web.refusals import Refusal
 
 if TYPE_CHECKING:
     from trueup.views.desk import Desk
 
-_MOST_NAMED: Final = 10
 _KINDS: Final[dict[type[orders.JobOrder], tuple[JobKind, Trigger, Did]]] = {
     orders.Sync: (JobKind.SYNC, Trigger.CLI, Did.ASKED_FOR_RUN),
     orders.Resync: (JobKind.SYNC, Trigger.RESYNC, Did.ASKED_FOR_RESYNC),
@@ -82,7 +82,7 @@ def _add_adoption(api: Api) -> None:
     def adopt(caller: Caller, order: orders.Adopt) -> Reply:
         """A job reads the record, binds it, and writes nothing to the target."""
         with caller.desk() as desk:
-            skus = known_skus(desk, [order.sku])
+            skus = known_skus(desk.app, [order.sku])
         terms = Terms(
             skus,
             (TargetName(order.target),),
@@ -158,21 +158,6 @@ def ask_for(
     return Reply(job_document(caller, job), job_address(job))
 
 
-def known_skus(desk: Desk, given: Iterable[str]) -> tuple[str, ...]:
-    """The SKUs without repetition; raises the `Refusal` 404 that names those nobody knows."""
-    skus = _plainly(given)
-    found = desk.app.catalogue.offering_ids(skus) if skus else {}
-    unknown = [sku for sku in skus if not found.get(sku)]
-    if unknown:
-        more = "" if len(unknown) <= _MOST_NAMED else f" and {len(unknown) - _MOST_NAMED} more"
-        raise Refusal(
-            HTTPStatus.NOT_FOUND,
-            f"the catalogue has no product with the SKU {', '.join(unknown[:_MOST_NAMED])}{more}",
-            "nothing was started",
-        )
-    return skus
-
-
 def _terms(desk: Desk, order: orders.JobOrder) -> Terms:
     terms = Terms(reason=order.reason)
     match order:
@@ -180,7 +165,7 @@ def _terms(desk: Desk, order: orders.JobOrder) -> Terms:
             targets, most = _targets(order.targets), order.max_products
             return replace(terms, targets=targets, max_products=most, dry_run=order.dry_run)
         case orders.Resync() | orders.Look() | orders.Repair() | orders.Verify():
-            skus, targets = known_skus(desk, order.skus or ()), _targets(order.targets)
+            skus, targets = known_skus(desk.app, order.skus or ()), _targets(order.targets)
             force, looks = not isinstance(order, orders.Verify), isinstance(order, orders.Look)
             return replace(terms, skus=skus, targets=targets, force=force, dry_run=looks)
     return terms

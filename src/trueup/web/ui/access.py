@@ -7,14 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from fastapi.responses import HTMLResponse
 from starlette.requests import Request
 
 from trueup.domain.deeds import Did
 from trueup.domain.errors import UsageError
+from trueup.domain.jobs import JobKind, JobRequest, Priority, Terms
 from trueup.domain.people import Deed, Person, Role
+from trueup.domain.runs import Trigger
 from trueup.postgres.people import People
 from trueup.views.desk import Desk
 from trueup.views.links import page_of
@@ -23,6 +25,8 @@ from trueup.web.refusals import Refusal
 from trueup.web.ui.look import render
 from trueup.web.ui.rooms import Rooms
 from trueup.web.ui.session import fields_of, person_of
+
+_PLAIN: Final = Terms()
 
 
 class SignInFirst(Exception):  # noqa: N818 (the answer is a page, not an error)
@@ -102,6 +106,28 @@ class Seat:
         Raises `Refusal`: 403 for any other form, and what `fields_of` raises for strange ones.
         """
         return await fields_of(self.request)
+
+    def ask(
+        self, kind: JobKind, trigger: Trigger, terms: Terms = _PLAIN, *, merge: str = ""
+    ) -> int:
+        """Ask for a job of this workspace, before the schedules; its number.
+
+        `merge` names jobs of which one that waits is enough.
+        """
+        job = self.house.parts.deployment.queue.ask(
+            JobRequest(
+                self.workspace,
+                kind,
+                trigger,
+                Priority.PERSON,
+                terms,
+                merge=merge,
+                asked_by=self.person.name,
+            )
+        )
+        if job is None:
+            raise AssertionError("a job without a slot is always written down")
+        return job.job_id
 
     def note(self, action: Did, subject: str, *, reason: str = "", **states: Any) -> None:
         """Write down what this person did; `before` and `after` where something changed."""

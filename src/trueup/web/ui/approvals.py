@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from trueup.domain.deeds import Did
 from trueup.domain.guards import Rule
-from trueup.domain.jobs import Job, JobKind, JobRequest, Priority, Terms
+from trueup.domain.jobs import Job, JobKind, Terms
 from trueup.domain.people import Role
 from trueup.domain.records import TargetName
 from trueup.domain.runs import Trigger
@@ -184,18 +184,7 @@ def _ask_for_job(seat: Seat, changes: tuple[Waiting, ...], reason: str) -> int:
     """A worker makes exactly these; the next run does, should none ever come."""
     skus = tuple(approvals.products_of(changes))
     terms = Terms(skus=skus, held=tuple(one.number for one in changes), reason=reason)
-    request = JobRequest(
-        workspace=seat.workspace,
-        kind=JobKind.APPROVE,
-        trigger=Trigger.APPROVAL,
-        priority=Priority.PERSON,
-        terms=terms,
-        asked_by=seat.person.name,
-    )
-    job = seat.house.parts.deployment.queue.ask(request)
-    if job is None:
-        raise AssertionError("a job without a slot is always written down")
-    return job.job_id
+    return seat.ask(JobKind.APPROVE, Trigger.APPROVAL, terms)
 
 
 def _verb(word: str) -> _Verb:

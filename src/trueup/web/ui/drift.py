@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
 from trueup.domain.deeds import Did
-from trueup.domain.jobs import Job, JobKind, JobRequest, Priority, Terms
+from trueup.domain.jobs import Job, JobKind, Terms
 from trueup.domain.people import Role
 from trueup.domain.records import TargetName
 from trueup.domain.runs import Trigger
@@ -60,7 +60,7 @@ def router(house: House) -> APIRouter:
         """Ask for a look."""
         seat = await threaded(house.seat, request, workspace, Role.OPERATOR)
         await seat.form()
-        await threaded(_ask_to_look, house, seat)
+        await threaded(_ask_to_look, seat)
         return see_other(f"/w/{workspace}/drift?done=look")
 
     @found.get("/w/{workspace}/drift/repair")
@@ -81,7 +81,7 @@ def router(house: House) -> APIRouter:
         fields = await seat.form()
         skus = [str(sku) for sku in (await request.form()).getlist("sku")]
         everything, reason = "all" in fields, words(fields, "reason")
-        await threaded(_ask_to_repair, house, seat, skus, reason, everything=everything)
+        await threaded(_ask_to_repair, seat, skus, reason, everything=everything)
         return see_other(f"/w/{workspace}/drift?done=repair")
 
     return found
@@ -136,34 +136,16 @@ def _wished(desk: Desk, skus: list[str], *, everything: bool) -> tuple[Drift, Re
     return seen, repair
 
 
-def _ask_to_look(house: House, seat: Seat) -> None:
-    asked = JobRequest(
-        seat.workspace,
-        JobKind.DRIFT,
-        Trigger.REPAIR,
-        Priority.PERSON,
-        merge="look-drift",
-        asked_by=seat.person.name,
-    )
-    job = house.parts.deployment.queue.ask(asked)
-    seat.note(Did.ASKED_FOR_DRIFT, "everything", after={"job": job.job_id if job else None})
+def _ask_to_look(seat: Seat) -> None:
+    job_id = seat.ask(JobKind.DRIFT, Trigger.REPAIR, merge="look-drift")
+    seat.note(Did.ASKED_FOR_DRIFT, "everything", after={"job": job_id})
 
 
-def _ask_to_repair(
-    house: House, seat: Seat, skus: list[str], reason: str, *, everything: bool
-) -> None:
+def _ask_to_repair(seat: Seat, skus: list[str], reason: str, *, everything: bool) -> None:
     with seat.desk() as desk:
         _, repair = _wished(desk, skus, everything=everything)
-    asked = JobRequest(
-        seat.workspace,
-        JobKind.SYNC,
-        Trigger.REPAIR,
-        Priority.PERSON,
-        Terms(repair.skus, force=True, reason=reason),
-        merge="repair",
-        asked_by=seat.person.name,
-    )
-    job = house.parts.deployment.queue.ask(asked)
+    terms = Terms(repair.skus, force=True, reason=reason)
+    job_id = seat.ask(JobKind.SYNC, Trigger.REPAIR, terms, merge="repair")
     subject = subject_of(() if everything else repair.skus)
-    after = {"job": job.job_id if job else None, "products": repair.products}
+    after = {"job": job_id, "products": repair.products}
     seat.note(Did.ASKED_FOR_REPAIR, subject, reason=reason, after=after)

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
 from trueup.domain.deeds import Did
-from trueup.domain.jobs import Job, JobKind, JobRequest, Priority, Terms
+from trueup.domain.jobs import Job, JobKind, Terms
 from trueup.domain.people import Role
 from trueup.domain.runs import Trigger
 from trueup.planner.duplicates import Certainty, Why
@@ -55,7 +55,7 @@ def router(house: House) -> APIRouter:
         """Ask for a search."""
         seat = await threaded(house.seat, request, workspace, Role.OPERATOR)
         await seat.form()
-        await threaded(_ask_to_search, house, seat)
+        await threaded(_ask_to_search, seat)
         return see_other(f"/w/{workspace}/duplicates?done=search")
 
     @found.get("/w/{workspace}/duplicates/adopt")
@@ -71,7 +71,7 @@ def router(house: House) -> APIRouter:
         """Ask for the adoption."""
         seat = await threaded(house.seat, request, workspace, Role.OPERATOR)
         fields = await seat.form()
-        await threaded(_ask_to_adopt, house, seat, fields)
+        await threaded(_ask_to_adopt, seat, fields)
         return see_other(f"/w/{workspace}/duplicates?done=adopt")
 
     return found
@@ -115,20 +115,12 @@ def _offered(desk: Desk, asked: Mapping[str, str]) -> tuple[Group, Offer]:
     return found
 
 
-def _ask_to_search(house: House, seat: Seat) -> None:
-    asked = JobRequest(
-        seat.workspace,
-        JobKind.DUPLICATES,
-        Trigger.CLI,
-        Priority.PERSON,
-        merge="look-duplicates",
-        asked_by=seat.person.name,
-    )
-    job = house.parts.deployment.queue.ask(asked)
-    seat.note(Did.ASKED_FOR_DUPLICATES, "everything", after={"job": job.job_id if job else None})
+def _ask_to_search(seat: Seat) -> None:
+    job_id = seat.ask(JobKind.DUPLICATES, Trigger.CLI, merge="look-duplicates")
+    seat.note(Did.ASKED_FOR_DUPLICATES, "everything", after={"job": job_id})
 
 
-def _ask_to_adopt(house: House, seat: Seat, fields: Mapping[str, str]) -> None:
+def _ask_to_adopt(seat: Seat, fields: Mapping[str, str]) -> None:
     with seat.desk() as desk:
         _, offer = _offered(desk, fields)
     reason = words(fields, "reason")
@@ -139,22 +131,11 @@ def _ask_to_adopt(house: House, seat: Seat, fields: Mapping[str, str]) -> None:
         part=offer.part,
         reason=reason,
     )
-    asked = JobRequest(
-        seat.workspace,
-        JobKind.ADOPT,
-        Trigger.ADOPT,
-        Priority.PERSON,
-        terms,
-        asked_by=seat.person.name,
-    )
-    job = house.parts.deployment.queue.ask(asked)
+    job_id = seat.ask(JobKind.ADOPT, Trigger.ADOPT, terms)
     seat.note(
         Did.ADOPTED,
         offer.sku,
         reason=reason,
         before={offer.target.value: offer.former or None},
-        after={
-            offer.target.value: offer.record.remote_id,
-            "job": job.job_id if job else None,
-        },
+        after={offer.target.value: offer.record.remote_id, "job": job_id},
     )

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
 from trueup.domain.deeds import Did
-from trueup.domain.jobs import Job, JobKind, JobRequest, Priority, Terms
+from trueup.domain.jobs import Job, JobKind, Terms
 from trueup.domain.people import Role
 from trueup.domain.records import Kind, TargetName
 from trueup.domain.runs import Trigger
@@ -92,7 +92,7 @@ def router(house: House) -> APIRouter:
             raise Refusal(
                 HTTPStatus.BAD_REQUEST, "that is nothing to ask for", "open the page again"
             )
-        await threaded(_ask, house, seat, offering_id, what, fields.get("target", ""))
+        await threaded(_ask, seat, offering_id, what, fields.get("target", ""))
         return see_other(f"{request.url.path.removesuffix('/ask')}?done={what}")
 
     @found.post(path + "/release")
@@ -126,7 +126,7 @@ def _adopting(house: House, found: APIRouter, path: str) -> None:
         """Ask for the adoption."""
         seat = await threaded(house.seat, request, workspace, Role.OPERATOR)
         fields = await seat.form()
-        await threaded(_adopt, house, seat, offering_id, fields)
+        await threaded(_adopt, seat, offering_id, fields)
         return see_other(f"{request.url.path.removesuffix('/adopt')}?done=adopt")
 
 
@@ -162,26 +162,20 @@ def _concerns(sku: str, job: Job) -> bool:
     return sku != "" and job.request.terms.skus == (sku,) and job.request.kind in _WORDS
 
 
-def _ask(house: House, seat: Seat, offering_id: str, what: str, target: str) -> None:
+def _ask(seat: Seat, offering_id: str, what: str, target: str) -> None:
     """Write the job down; one that waits already is enough."""
     sku = _require_sku(seat, offering_id)
     kind, looks, deed = _ASKED[what]
     targets = tuple(t for t in TargetName if target in ("", t.value))
     if not targets:
         raise Refusal(HTTPStatus.BAD_REQUEST, f"there is no target {target!r}")
-    job = house.parts.deployment.queue.ask(
-        JobRequest(
-            seat.workspace,
-            kind,
-            Trigger.RESYNC,
-            Priority.PERSON,
-            Terms((sku,), targets, dry_run=looks, force=kind is JobKind.SYNC),
-            # Only what is the same in every way is one job.
-            merge=f"product:{what}:{'+'.join(targets)}:{sku}",
-            asked_by=seat.person.name,
-        )
-    )
-    after = {"job": job.job_id if job else None, "targets": [t.value for t in targets]}
+    terms = Terms((sku,), targets, dry_run=looks, force=kind is JobKind.SYNC)
+    # Only what is the same in every way is one job.
+    merge = f"product:{what}:{'+'.join(targets)}:{sku}"
+    after = {
+        "job": seat.ask(kind, Trigger.RESYNC, terms, merge=merge),
+        "targets": [t.value for t in targets],
+    }
     seat.note(deed, sku, after=after)
 
 
@@ -203,7 +197,7 @@ def _held_back(state: Any) -> str:
     return "backing off" if state.next_attempt_at else "free"
 
 
-def _adopt(house: House, seat: Seat, offering_id: str, fields: Mapping[str, str]) -> None:
+def _adopt(seat: Seat, offering_id: str, fields: Mapping[str, str]) -> None:
     sku = _require_sku(seat, offering_id)
     target = next((t for t in TargetName if t.value == fields.get("target")), None)
     remote_id = fields.get("remote_id", "").strip()[:_LONGEST]
@@ -214,17 +208,8 @@ def _adopt(house: House, seat: Seat, offering_id: str, fields: Mapping[str, str]
             "an adoption names a target and the id of a record there",
             "go back and fill in both",
         )
-    job = house.parts.deployment.queue.ask(
-        JobRequest(
-            seat.workspace,
-            JobKind.ADOPT,
-            Trigger.ADOPT,
-            Priority.PERSON,
-            Terms((sku,), (target,), remote_id=remote_id, part=part, reason=reason),
-            asked_by=seat.person.name,
-        )
-    )
-    after = {target.value: remote_id, "job": job.job_id if job else None}
+    terms = Terms((sku,), (target,), remote_id=remote_id, part=part, reason=reason)
+    after = {target.value: remote_id, "job": seat.ask(JobKind.ADOPT, Trigger.ADOPT, terms)}
     seat.note(Did.ADOPTED, sku, reason=reason, after=after)
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
 from trueup.domain.deeds import Did
-from trueup.domain.jobs import Ending, Job, JobKind, JobRequest, Priority, Terms
+from trueup.domain.jobs import Ending, Job, JobKind, Terms
 from trueup.domain.people import Role
 from trueup.domain.records import TargetName
 from trueup.domain.runs import Run, Trigger
@@ -92,7 +92,7 @@ def _look(seat: Seat, run_id: str, fields: dict[str, str]) -> Response:
     if not targets:
         raise Refusal(HTTPStatus.BAD_REQUEST, "there is no such target", "choose one of the page")
     terms = Terms(skus=skus, targets=targets, dry_run=True, takes_back=run.run_id)
-    return _to(seat, run.run_id, _ask(seat, terms))
+    return _to(seat, run.run_id, seat.ask(JobKind.REVERT, Trigger.REVERT, terms))
 
 
 def _take_back(seat: Seat, run_id: str, fields: dict[str, str]) -> Response:
@@ -115,26 +115,11 @@ def _take_back(seat: Seat, run_id: str, fields: dict[str, str]) -> Response:
         exactly=marks,
         reason=reason,
     )
-    job_id = _ask(seat, terms)
+    job_id = seat.ask(JobKind.REVERT, Trigger.REVERT, terms)
     after = {"changes": len(marks), "fingerprint": found["fingerprint"], "job": job_id}
     words = f"run {run.run_id}, {counted(len(marks), 'change')}"
     seat.note(Did.REVERTED, words, reason=reason, after=after)
     return _to(seat, run.run_id, job_id)
-
-
-def _ask(seat: Seat, terms: Terms) -> int:
-    request = JobRequest(
-        workspace=seat.workspace,
-        kind=JobKind.REVERT,
-        trigger=Trigger.REVERT,
-        priority=Priority.PERSON,
-        terms=terms,
-        asked_by=seat.person.name,
-    )
-    job = seat.house.parts.deployment.queue.ask(request)
-    if job is None:
-        raise AssertionError("a job without a slot is always written down")
-    return job.job_id
 
 
 def _to(seat: Seat, run_id: str, job_id: int) -> Response:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from trueup.domain.deeds import Did
 from trueup.domain.errors import UsageError
-from trueup.domain.jobs import JobKind, JobRequest, Priority, Terms
+from trueup.domain.jobs import JobKind, Terms
 from trueup.domain.people import Role
 from trueup.domain.runs import Run, RunState, Trigger
 from trueup.planner.explain import SIGNS
@@ -149,21 +149,10 @@ def _again(seat: Seat, run_id: str) -> Response:
     here = f"/w/{seat.workspace}"
     if not skus:
         return see_other(f"{here}/runs/{run.run_id}?done=agrees")
-    job = seat.house.parts.deployment.queue.ask(
-        JobRequest(
-            seat.workspace,
-            JobKind.SYNC,
-            Trigger.RESYNC,
-            Priority.PERSON,
-            Terms(skus, force=True),
-            merge=f"again:{run.run_id}",
-            asked_by=seat.person.name,
-        )
-    )
-    if job is None:
-        raise AssertionError("a job without a slot is always written down")
-    seat.note(Did.ASKED_FOR_RESYNC, ", ".join(skus), after={"job": job.job_id, "run": run.run_id})
-    return see_other(f"{here}/jobs/{job.job_id}")
+    terms, merge = Terms(skus, force=True), f"again:{run.run_id}"
+    job_id = seat.ask(JobKind.SYNC, Trigger.RESYNC, terms, merge=merge)
+    seat.note(Did.ASKED_FOR_RESYNC, ", ".join(skus), after={"job": job_id, "run": run.run_id})
+    return see_other(f"{here}/jobs/{job_id}")
 
 
 def _require(seat: Seat, run_id: str) -> None:

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
 from trueup.domain.deeds import Did
-from trueup.domain.jobs import Job, JobKind, JobRequest, Priority
+from trueup.domain.jobs import JobKind
 from trueup.domain.people import Role
 from trueup.domain.runs import RunState, Trigger
 from trueup.planner.explain import counted
@@ -70,8 +70,8 @@ def router(house: House) -> APIRouter:
         """A run of what is due, as soon as a worker can; then the page that shows it."""
         seat = await threaded(house.seat, request, workspace, Role.OPERATOR)
         await seat.form()
-        job = await threaded(_ask, seat)
-        return see_other(f"/w/{workspace}/jobs/{job.job_id}" if job else f"/w/{workspace}/runs")
+        job_id = await threaded(_ask, seat)
+        return see_other(f"/w/{workspace}/jobs/{job_id}")
 
     return found
 
@@ -96,21 +96,11 @@ def _charts(runs: Sequence[CountedRun], time: BusinessTime) -> dict[str, list[Ma
     return found
 
 
-def _ask(seat: Seat) -> Job | None:
+def _ask(seat: Seat) -> int:
     """Two who press at one moment get one run."""
-    job = seat.house.parts.deployment.queue.ask(
-        JobRequest(
-            workspace=seat.workspace,
-            kind=JobKind.SYNC,
-            trigger=Trigger.CLI,
-            priority=Priority.PERSON,
-            merge="person",
-            asked_by=seat.person.name,
-        )
-    )
-    if job is not None:
-        seat.note(Did.ASKED_FOR_RUN, f"job {job.job_id}")
-    return job
+    job_id = seat.ask(JobKind.SYNC, Trigger.CLI, merge="person")
+    seat.note(Did.ASKED_FOR_RUN, f"job {job_id}")
+    return job_id
 
 
 @dataclass(frozen=True, slots=True)
